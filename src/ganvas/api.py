@@ -1,0 +1,94 @@
+"""The Python API: what the command line does, as functions; they print nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from ganvas.config import Recipe, load_recipe, recipe_names
+from ganvas.inference import Model
+from ganvas.report import write_report
+from ganvas.train.run import TrainingRun
+from ganvas.train.stats import Progress
+from ganvas.train.tensorboard import TensorBoard
+
+
+class Run(TrainingRun):
+    """A training run that also writes ``report.html`` when iteration ends, however it ends."""
+
+    def __init__(
+        self,
+        recipe: Recipe,
+        out: Path | None = None,
+        *,
+        device: str = "auto",
+        fresh: bool = False,
+        tensorboard: bool = False,
+    ) -> None:
+        super().__init__(recipe, out, device=device, fresh=fresh)
+        self._board = TensorBoard(self.folder / "tensorboard") if tensorboard else None
+
+    def __iter__(self) -> Iterator[Progress]:
+        try:
+            for progress in super().__iter__():
+                if self._board is not None:
+                    self._board.add(progress)
+                yield progress
+        finally:
+            if self._board is not None:
+                self._board.close()
+            if self.stats:
+                write_report(self.folder)
+
+    @property
+    def model(self) -> Model:
+        """The run's model, ready to draw; trains to the end first if need be."""
+        if not self.complete:
+            self.finish()
+        return Model(self.model_path)
+
+
+def load(model: str | Path, *, device: str = "cpu") -> Model:
+    """A trained model: a ``.safetensors`` file, a run folder, or the name of a shipped model.
+
+    Raises:
+        UsageError: there is no such model (the nearest name is given).
+    """
+    return Model(model, device=device)
+
+
+def recipes() -> list[str]:
+    """Names of the shipped recipes."""
+    return recipe_names()
+
+
+def train(
+    recipe: str | Path,
+    *,
+    data: str | Path | None = None,
+    out: str | Path | None = None,
+    settings: Sequence[str] = (),
+    device: str = "auto",
+    fresh: bool = False,
+    tensorboard: bool = False,
+) -> Run:
+    """Open a training run; iterate it to train, or call ``finish()``.
+
+    Args:
+        recipe: a shipped recipe's name or a TOML file.
+        data: a folder of IDX files or of class folders; None keeps the recipe's ``data.path``.
+        out: the run folder, by default ``runs/<recipe name>``; an unfinished run of the same recipe continues.
+        settings: ``KEY=VALUE`` changes to the recipe, such as ``"train.batch_size=64"``.
+        device: ``auto``, ``cpu``, ``cuda`` or ``mps``.
+        fresh: start over in a new folder instead of continuing.
+        tensorboard: also write TensorBoard event files (extra ``tensorboard``).
+
+    Raises:
+        UsageError: an unknown recipe, key or value, or a folder that belongs to another run.
+        GanvasError: the data or the device cannot be used.
+    """
+    chosen = load_recipe(recipe, settings)
+    if data is not None:
+        chosen = chosen.model_copy(update={"data": chosen.data.model_copy(update={"path": str(data)})})
+    folder = Path(out) if out is not None else None
+    return Run(chosen, folder, device=device, fresh=fresh, tensorboard=tensorboard)

@@ -1,0 +1,38 @@
+"""``ganvas demo``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+RECIPE = "digits-cgan"
+
+
+def demo(
+    out: Annotated[Path, typer.Option(help="Where the run, the report and the picture go.")] = Path("ganvas-demo"),
+    images: Annotated[int, typer.Option(min=128, help="Real images to train on, with repetition.")] = 1_000_000,
+) -> None:
+    """The two-minute tour on embedded data: train, draw ten of each digit, compare with the shipped model, report.
+
+    Example: ganvas demo --images 5000 --out tour
+    """
+    from ganvas import api
+    from ganvas.cli.progress import train_with_display
+    from ganvas.pictures import save_png
+    from ganvas.report import Comparison, side_by_side, write_report
+
+    run = api.train(RECIPE, out=out, settings=[f"train.total_images={images}"])
+    if not run.complete:
+        train_with_display(run)
+    sheets = []
+    for title, model in (("the model you just trained", run.model), ("the shipped model", api.load(RECIPE))):
+        measured = model.header.metrics.get("asked_accuracy")
+        note = f"{model.header.images_seen:,} images seen, {model.header.data.source}"
+        sheets.append(Comparison(title, model.sheet(), measured, note))
+    picture = out / "digits.png"
+    save_png(side_by_side(sheets), picture)
+    report = write_report(run.folder, comparison=sheets)
+    typer.echo(f"picture  {picture.resolve()}")
+    typer.echo(f"report   {report.resolve()}")

@@ -1,0 +1,79 @@
+"""``ganvas``: the verbs, and how failures reach the user."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from typing import Annotated
+
+import click
+import typer
+
+from ganvas import __version__
+from ganvas.cli import data, demo, info, recipes, sample, train
+from ganvas.errors import GanvasError, UsageError
+
+FAILED, WRONG_USAGE, INTERRUPTED = 1, 2, 130
+
+app = typer.Typer(
+    name="ganvas",
+    help="Train, measure and serve conditional image generators.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command("demo")(demo.demo)
+app.command("train")(train.train)
+app.command("sample")(sample.sample)
+app.add_typer(data.app, name="data")
+app.command("info")(info.info)
+app.command("recipes")(recipes.recipes)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"ganvas {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and leave.")
+    ] = False,
+) -> None:
+    pass
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run the command line and leave with its exit code: 0 done, 1 failed, 2 wrong usage, 130 interrupted."""
+    logging.basicConfig(level=logging.WARNING, format="ganvas: %(levelname)s: %(message)s", stream=sys.stderr)
+    sys.exit(_run(arguments))
+
+
+def _run(arguments: list[str] | None) -> int:
+    try:
+        result = app(arguments, standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        return WRONG_USAGE
+    except (click.Abort, KeyboardInterrupt):
+        return _fail("interrupted", INTERRUPTED)
+    except UsageError as error:
+        return _fail(str(error), WRONG_USAGE)
+    except GanvasError as error:
+        return _fail(str(error), FAILED)
+    except BrokenPipeError:
+        # The reader of our output (head, less) has gone; there is nobody to tell.
+        sys.stdout = None
+        return FAILED
+    except OSError as error:
+        place = f" '{error.filename}'" if error.filename else ""
+        return _fail(f"{error.strerror or error}{place}", FAILED)
+    return result if isinstance(result, int) else 0
+
+
+def _fail(message: str, code: int) -> int:
+    typer.echo(f"ganvas: {message}", err=True)
+    return code

@@ -1,0 +1,284 @@
+"""The façade that the command line, the Python API and the studio draw with."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from importlib import resources
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from PIL import Image
+from torch import nn
+
+from ganvas.device import torch_device
+from ganvas.errors import UsageError, nearest
+from ganvas.model_file import load_model
+from ganvas.models import draw
+from ganvas.pictures import Pixels, grid, save_png, to_pil, to_uint8
+from ganvas.sample_files import Drawing, write_folder, write_npz
+
+# Pictures are drawn in whole chunks, the last one filled up and cut: a product's last bits may depend on its number
+# of rows, and a picture must depend on its seed, place and label alone.
+CHUNK = 100
+Sheet = Literal["grid", "same-noise", "interpolation"]
+Label = int | str
+Floats = npt.NDArray[np.float32]
+Indices = npt.NDArray[np.int64]
+# A picture of 40,000 MNIST digits is 6,000 pixels wide; viewers give up soon after.
+SHEET_LIMIT = 40_000
+
+
+def shipped_models() -> list[str]:
+    """Names of the models that come with ganvas, sorted."""
+    folder = resources.files("ganvas") / "weights"
+    names = (entry.name for entry in folder.iterdir())
+    return sorted(name.removesuffix(".safetensors") for name in names if name.endswith(".safetensors"))
+
+
+def resolve_model(model: str | Path) -> Path:
+    """The model file that ``model`` names: a file, a run folder, or a shipped model.
+
+    Raises:
+        UsageError: it is none of these (the nearest shipped name is given).
+    """
+    path = Path(model)
+    if path.is_file():
+        return path
+    if path.is_dir():
+        if (path / "model.safetensors").is_file():
+            return path / "model.safetensors"
+        if (path / "recipe.toml").is_file():
+            raise UsageError(f"run '{path}' has no model yet: it is written with the first checkpoint")
+        raise UsageError(f"folder '{path}' is no run: expected model.safetensors in it")
+    shipped = shipped_models()
+    if str(model) in shipped:
+        return Path(str(resources.files("ganvas") / "weights" / f"{model}.safetensors"))
+    raise UsageError(
+        f"no model '{model}': neither a .safetensors file, a run folder, nor a shipped model "
+        f"({', '.join(shipped)}).{nearest(str(model), shipped)}"
+    )
+
+
+class Model:
+    """A trained generator, ready to draw.
+
+    Args:
+        model: a ``.safetensors`` file, a run folder, or the name of a shipped model.
+        device: ``auto``, ``cpu``, ``cuda`` or ``mps``.
+
+    Raises:
+        UsageError: there is no such model.
+        GanvasError: the file is damaged, or of a newer format.
+    """
+
+    def __init__(self, model: str | Path, *, device: str = "cpu") -> None:
+        self.path = resolve_model(model)
+        self._device = torch_device(device)
+        self._generator: nn.Module
+        self._generator, self.header = load_model(self.path)
+        self._generator.to(self._device)
+
+    @property
+    def name(self) -> str:
+        """What to call it: the run folder's or the file's name."""
+        return self.path.parent.name if self.path.name == "model.safetensors" else self.path.stem
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """Names of the classes by index; empty where the model takes no label."""
+        return self.header.class_names if self.header.conditional else ()
+
+    def class_index(self, label: Label) -> int:
+        """The index of a class given by index or by name.
+
+        Raises:
+            UsageError: the model has no such class, or takes no label at all.
+        """
+        if not self.header.conditional:
+            raise UsageError(f"model '{self.name}' takes no label: it was trained without. Leave the label out.")
+        names = self.class_names
+        if isinstance(label, int):
+            if 0 <= label < len(names):
+                return label
+        # In text a name wins over an index: with classes "1" to "10" people mean what they read.
+        elif label in names:
+            return names.index(label)
+        elif label.isdecimal() and int(label) < len(names):
+            return int(label)
+        elif label.casefold() in (folded := [name.casefold() for name in names]):
+            return folded.index(label.casefold())
+        listed = ", ".join(names[:12]) + (", ..." if len(names) > 12 else "")
+        raise UsageError(
+            f"model '{self.name}' has no class '{label}': it knows {listed} "
+            f"(or 0 to {len(names) - 1}).{nearest(str(label), names)}"
+        )
+
+    def sample(
+        self, labels: Sequence[Label] | Label | None = None, *, count: int | None = None, seed: int = 0
+    ) -> list[Image.Image]:
+        """Draw pictures as Pillow images; the same arguments give the same pictures.
+
+        Args:
+            labels: a class, or several to go round; None goes round all classes.
+            count: how many pictures; default one for each label given, or for each class.
+            seed: picture i depends on the seed, on i and on its label alone.
+
+        Raises:
+            UsageError: an unknown label, or a count below 1.
+        """
+        return [to_pil(image) for drawing in self.draw(labels, count=count, seed=seed) for image in drawing.images]
+
+    def draw(
+        self, labels: Sequence[Label] | Label | None = None, *, count: int | None = None, seed: int = 0
+    ) -> Iterator[Drawing]:
+        """The same pictures as :meth:`sample` as arrays, a chunk at a time, in constant memory."""
+        chosen = self._class_indices([labels] if isinstance(labels, int | str) else labels)
+        total = len(chosen) if count is None else count
+        if total < 1:
+            raise UsageError(f"count is {total}: expected at least 1 picture")
+        return self._draw_chunks(chosen, total, seed)
+
+    def save(
+        self,
+        path: str | Path,
+        labels: Sequence[Label] | Label | None = None,
+        *,
+        count: int | None = None,
+        seed: int = 0,
+        sheet: Sheet = "grid",
+    ) -> None:
+        """Draw into a file: ``.png`` a labelled :meth:`sheet`, ``.npz`` arrays, a folder one PNG each.
+
+        An ``.npz`` holds ``images`` uint8 (N, H, W), or (N, H, W, 3) in colour, and ``labels`` int64 (N,).
+        Memory does not grow with ``count`` except for a sheet, whose size is limited.
+
+        Raises:
+            UsageError: an unknown label or ending, a count below 1 or too large for a sheet.
+            GanvasError: the file cannot be written; nothing is left of it.
+        """
+        path = Path(path)
+        ending = path.suffix.lower()
+        if ending == ".png":
+            save_png(self.sheet(sheet, labels, count=count, seed=seed), path)
+            return
+        if ending not in (".npz", "") or (path.is_file() and not ending):
+            raise UsageError(f"cannot draw into '{path}': expected FILE.png, FILE.npz or a folder")
+        if sheet != "grid":
+            raise UsageError(f"a {sheet} sheet is a picture: expected FILE.png, found '{path}'")
+        chosen = self._class_indices([labels] if isinstance(labels, int | str) else labels)
+        total = 10 * len(chosen) if count is None else count
+        drawings = self.draw(chosen if self.class_names else None, count=total, seed=seed)
+        if ending == ".npz":
+            size = self.header.size
+            write_npz(path, drawings, total, (size, size, self.header.channels))
+        else:
+            write_folder(path, drawings, self.class_names)
+
+    def _class_indices(self, labels: Sequence[Label] | None) -> list[int]:
+        if labels:
+            return [self.class_index(label) for label in labels]
+        return list(range(len(self.class_names))) or [-1]
+
+    def _draw_chunks(self, chosen: Sequence[int], total: int, seed: int) -> Iterator[Drawing]:
+        random = np.random.Generator(np.random.Philox(seed))
+        for start in range(0, total, CHUNK):
+            places = np.arange(start, min(start + CHUNK, total))
+            labels = np.array(chosen, dtype=np.int64)[places % len(chosen)]
+            yield Drawing(self._draw(self._noise(random, CHUNK)[: len(labels)], labels), labels)
+
+    def _noise(self, random: np.random.Generator, count: int) -> Floats:
+        shape = (count, self.header.generator.latent)
+        if self._uniform_noise:
+            return random.random(shape, dtype=np.float32)
+        return random.standard_normal(shape, dtype=np.float32)
+
+    @property
+    def _uniform_noise(self) -> bool:
+        return self.header.generator.network == "paper"
+
+    def _draw(self, noise: Floats, labels: Indices) -> Pixels:
+        """Pictures (n, H, W, C) uint8 for noise (n, latent) and labels (n,), in whole chunks."""
+        chunks = []
+        for start in range(0, len(labels), CHUNK):
+            part = noise[start : start + CHUNK]
+            filling = CHUNK - len(part)
+            z = torch.from_numpy(np.pad(part, ((0, filling), (0, 0)))).to(self._device)
+            y = torch.from_numpy(np.pad(labels[start : start + CHUNK], (0, filling))).to(self._device)
+            pictures = draw(self._generator, z, y if self.header.conditional else None)
+            chunks.append(to_uint8(np.moveaxis(pictures[: len(part)].cpu().numpy(), 1, 3)))
+        return np.concatenate(chunks)
+
+    def sheet(
+        self,
+        kind: Sheet = "grid",
+        labels: Sequence[Label] | Label | None = None,
+        *,
+        count: int | None = None,
+        seed: int = 0,
+    ) -> Image.Image:
+        """A labelled sheet with a row for each class.
+
+        Args:
+            kind: ``grid``: the pictures of :meth:`sample`. ``same-noise``: a column is one noise drawn under every
+                label. ``interpolation``: a row goes from one noise to another over its columns.
+            labels: as in :meth:`sample`.
+            count: of a grid the number of pictures, by default ten a row; of the others the number of columns,
+                by default ten.
+            seed: as in :meth:`sample`.
+
+        Raises:
+            UsageError: an unknown label, a count below 1, or more pictures than fit on a sheet.
+        """
+        chosen = self._class_indices([labels] if isinstance(labels, int | str) else labels)
+        names = [self.class_names[i] for i in chosen] if self.class_names else None
+        cells = (10 if count is None else count) * len(chosen) if kind != "grid" or count is None else count
+        if not 1 <= cells <= SHEET_LIMIT:
+            raise UsageError(
+                f"a sheet of {cells:,} pictures: expected 1 to {SHEET_LIMIT:,}; "
+                "write more pictures to an .npz file or a folder"
+            )
+        if kind == "grid":
+            drawings = list(self._draw_chunks(chosen, cells, seed))
+            return _rows_by_label(np.concatenate([drawing.images for drawing in drawings]), len(chosen), names)
+        columns = cells // len(chosen)
+        random = np.random.Generator(np.random.Philox(seed))
+        if kind == "same-noise":
+            noise = self._noise(random, columns)
+        else:
+            start, end = self._noise(random, 2)
+            noise = _interpolate(start, end, columns, straight=self._uniform_noise)
+        images = self._draw(np.tile(noise, (len(chosen), 1)), np.repeat(np.array(chosen, dtype=np.int64), columns))
+        return grid(images, columns, row_labels=names)
+
+
+def _rows_by_label(images: Pixels, classes: int, names: Sequence[str] | None) -> Image.Image:
+    """Lay out pictures that go round ``classes`` labels: one label a row, or ten a row where there is one label."""
+    if classes == 1:
+        rows = -(-len(images) // 10)
+        return grid(images, 10, row_labels=None if names is None else [names[0], *[""] * (rows - 1)])
+    if len(images) < classes:
+        return grid(images, 1, row_labels=None if names is None else names[: len(images)])
+    columns = -(-len(images) // classes)
+    # A last, cut round leaves the last rows one picture short: white cells keep the others in place.
+    filled = np.full((columns * classes, *images.shape[1:]), 255, dtype=np.uint8)
+    filled[: len(images)] = images
+    by_label = filled.reshape(columns, classes, *images.shape[1:]).swapaxes(0, 1)
+    return grid(by_label.reshape(filled.shape), columns, row_labels=names)
+
+
+def _interpolate(start: Floats, end: Floats, steps: int, *, straight: bool) -> Floats:
+    """``steps`` noises from ``start`` to ``end``, both (latent,).
+
+    Along the great circle (Shoemake 1985), as the middle of a straight line between Gaussian noises is shorter than
+    any noise a generator has seen; straight for uniform noise.
+    """
+    share = np.linspace(0, 1, steps, dtype=np.float32)[:, None]
+    if straight:
+        return (1 - share) * start + share * end
+    cosine = start @ end / (np.linalg.norm(start) * np.linalg.norm(end))
+    angle = np.arccos(np.clip(cosine, -1, 1))
+    path: Floats = (np.sin((1 - share) * angle) * start + np.sin(share * angle) * end) / np.sin(angle)
+    return path

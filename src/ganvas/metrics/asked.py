@@ -1,0 +1,71 @@
+"""Whether a generator drew what it was asked for, as a classifier reads it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+from ganvas.errors import GanvasError
+
+
+class Classifier(Protocol):
+    """Reads the class of pictures; :class:`ganvas.metrics.digit_classifier.DigitClassifier` is one."""
+
+    def logits_and_features(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """Logits (N, classes) and features (N, D) of ``images`` (N, C, H, W) in [-1, 1]."""
+        ...
+
+
+@dataclass(frozen=True)
+class AskedAccuracy:
+    """Shares of pictures, in [0, 1], that the classifier reads as the class that was asked for.
+
+    ``per_class`` has one entry a class, ``None`` where the class was never asked for.
+    """
+
+    overall: float
+    per_class: tuple[float | None, ...]
+
+    @property
+    def worst(self) -> float:
+        """The share of the class that is met least often."""
+        return min(share for share in self.per_class if share is not None)
+
+
+def asked_accuracy(classifier: Classifier, images: Tensor, labels: Tensor) -> AskedAccuracy:
+    """How often ``classifier`` reads in a picture the class that was asked for.
+
+    Args:
+        classifier: judges the pictures, in evaluation mode.
+        images: float (N, C, H, W) in [-1, 1], N >= 1.
+        labels: int64 (N,), the class asked for in each picture.
+
+    Raises:
+        GanvasError: there are no pictures, not one label a picture, or a class the classifier does not know.
+    """
+    logits, _ = classifier.logits_and_features(images)
+    return accuracy_from_logits(logits, labels)
+
+
+def accuracy_from_logits(logits: Tensor, labels: Tensor) -> AskedAccuracy:
+    """The same from logits (N, classes) that were computed before; labels int64 (N,).
+
+    Raises:
+        GanvasError: there are no pictures, not one label a picture, or a class the classifier does not know.
+    """
+    classes = logits.shape[1]
+    labels = labels.to(logits.device)
+    if len(labels) == 0 or len(labels) != len(logits):
+        found = f"{len(logits)} pictures and {len(labels)} labels"
+        raise GanvasError(f"expected one label a picture and at least one picture, found {found}.")
+    if int(labels.min()) < 0 or int(labels.max()) >= classes:
+        found = f"labels {int(labels.min())} to {int(labels.max())} were asked for"
+        raise GanvasError(f"{found}, but the classifier knows 0 to {classes - 1}.")
+    right = (logits.argmax(dim=1) == labels).to(torch.float64)
+    asked = torch.bincount(labels, minlength=classes).tolist()
+    met = torch.bincount(labels, weights=right, minlength=classes).tolist()
+    per_class = tuple(m / n if n else None for m, n in zip(met, asked, strict=True))
+    return AskedAccuracy(overall=float(right.mean()), per_class=per_class)

@@ -1,0 +1,202 @@
+"""The task label -> image (or noise -> image): one shared forward pass, both losses, both updates."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from ganvas import objectives
+from ganvas.config import Recipe
+from ganvas.models import build_discriminator, build_generator, draw, value_range
+from ganvas.tasks.course_step import CourseStep
+from ganvas.tasks.optimisers import Clock, apply_schedule, build_optimiser
+
+
+@dataclass(frozen=True)
+class Gradients:
+    """What one forward pass gives: named losses (scalars) and a gradient for each parameter of both networks."""
+
+    losses: dict[str, Tensor]
+    generator: Sequence[Tensor]
+    discriminator: Sequence[Tensor]
+
+
+class LabelTask:
+    """Generator, discriminator, objective and optimisers of a label -> image recipe.
+
+    Args:
+        recipe: a resolved recipe.
+        classes: number of classes of the data.
+        device: where the networks live.
+        compile_step: compile the hand-written step of the course's cGAN (needs a C++ compiler at run time).
+    """
+
+    def __init__(self, recipe: Recipe, classes: int, device: torch.device, *, compile_step: bool = False) -> None:
+        self.recipe = recipe
+        self.classes = classes
+        self.device = device
+        shape = {"classes": classes, "size": recipe.data.size, "channels": recipe.data.channels}
+        self.generator = build_generator(recipe.generator, **shape).to(device)
+        self.discriminator = build_discriminator(recipe.discriminator, **shape).to(device)
+        self.average = copy.deepcopy(self.generator).eval() if recipe.train.ema_half_life_images else None
+        self.optimisers = {
+            "generator": build_optimiser(recipe.optimiser.generator, self.generator.parameters()),
+            "discriminator": build_optimiser(recipe.optimiser.discriminator, self.discriminator.parameters()),
+        }
+        self.steps = 0
+        self._course = CourseStep(self, compile_step=compile_step) if CourseStep.serves(recipe) else None
+
+    @property
+    def networks(self) -> dict[str, nn.Module]:
+        """The networks that train, by the name under which their gradient norm is reported."""
+        return {"generator": self.generator, "discriminator": self.discriminator}
+
+    @property
+    def drawing_generator(self) -> nn.Module:
+        """The generator that samples are drawn with: the averaged one where the recipe averages."""
+        return self.average if self.average is not None else self.generator
+
+    def draw(self, noise: Tensor, labels: Tensor) -> Tensor:
+        """Pictures (N, C, S, S) in [-1, 1] by the :attr:`drawing_generator`; labels are ignored where it takes none."""
+        return draw(self.drawing_generator, noise, labels if self.recipe.conditional else None)
+
+    def draw_noise(self, count: int) -> Tensor:
+        """Noise (count, latent) from torch's global random numbers: N(0, 1), or U[0, 1) for the paper's pair."""
+        shape = (count, self.recipe.generator.latent)
+        if self.recipe.generator.network == "paper":
+            return torch.rand(shape, device=self.device)
+        return torch.randn(shape, device=self.device)
+
+    def step(self, pictures: Tensor, labels: Tensor, images_seen: int) -> dict[str, Tensor]:
+        """One update of both networks on real ``pictures`` (N, C, S, S) uint8 with ``labels`` (N,).
+
+        Both gradients are taken at the same weights, before either update. All randomness comes from torch's global
+        generator, which the caller seeds. Returns named scalars without waiting for the device.
+        """
+        clock = Clock(self.steps, images_seen)
+        real = self._to_range(pictures)
+        z = self.draw_noise(len(real))
+        gradients = self.gradients(real, labels, z)
+        for name, network in self.networks.items():
+            updates = gradients.generator if name == "generator" else gradients.discriminator
+            for parameter, gradient in zip(network.parameters(), updates, strict=True):
+                parameter.grad = gradient
+            apply_schedule(self.optimisers[name], getattr(self.recipe.optimiser, name), self.recipe.train, clock)
+            self.optimisers[name].step()
+        self.steps += 1
+        self._update_average(images_seen + len(real), len(real))
+        return gradients.losses
+
+    def gradients(self, real: Tensor, labels: Tensor, z: Tensor) -> Gradients:
+        """Losses and gradients at the present weights, for ``real`` pictures in the generator's value range."""
+        if self._course is not None:
+            return Gradients(*self._course(real, labels, z))
+        return self._autograd_gradients(real, labels, z)
+
+    def _autograd_gradients(self, real: Tensor, labels: Tensor, z: Tensor) -> Gradients:
+        objective = self.recipe.objective
+        kind = objective.adversarial
+        condition = labels if self.recipe.conditional else None
+        with self._autocast():
+            fake = self.generator(z, condition)
+            # D's graph starts at a leaf, so that one backward pass gives D's gradients and dL/dG(z).
+            fake_leaf = fake.detach().requires_grad_()
+            features = self.discriminator.features(torch.cat([real, fake_leaf]))  # type: ignore[operator]
+            twice = None if condition is None else torch.cat([condition, condition])
+            logits = self.discriminator.score(features, twice).float()  # type: ignore[operator]
+            real_logits, fake_logits = logits.chunk(2)
+            d_loss = objectives.discriminator_loss(kind, real_logits, fake_logits).mean()
+            g_loss = objectives.generator_loss(kind, real_logits, fake_logits).mean()
+            losses = {"discriminator": d_loss.detach(), "generator": g_loss.detach()}
+            total = d_loss
+            if objective.wrong_labels:
+                wrong = (labels + torch.randint_like(labels, 1, self.classes)) % self.classes
+                wrong_logits = self.discriminator.score(features[: len(real)], wrong).float()  # type: ignore[operator]
+                wrong_loss = objectives.wrong_label_loss(kind, real_logits, wrong_logits).mean()
+                losses["wrong_labels"] = wrong_loss.detach()
+                total = total + objective.wrong_labels * wrong_loss
+        total = total + self._penalties(real, fake.detach(), condition, losses)
+
+        d_parameters = list(self.discriminator.parameters())
+        scale = objectives.generator_row_scale(kind, real_logits.detach(), fake_logits.detach())
+        if scale is None:
+            (upstream,) = torch.autograd.grad(g_loss, fake_leaf, retain_graph=True)
+            d_gradients = list(torch.autograd.grad(total, d_parameters))
+        else:
+            *d_gradients, upstream = torch.autograd.grad(total, [*d_parameters, fake_leaf])
+            upstream = upstream * scale.view(-1, *[1] * (upstream.dim() - 1))
+        g_gradients = torch.autograd.grad(fake, list(self.generator.parameters()), upstream.to(fake.dtype))
+        return Gradients(losses | self._accuracy(real_logits, fake_logits), g_gradients, d_gradients)
+
+    def _penalties(
+        self, real: Tensor, fake: Tensor, condition: Tensor | None, losses: dict[str, Tensor]
+    ) -> Tensor | float:
+        """The weighted gradient penalties that are due at this step, in float32 (their gradients are small)."""
+        objective = self.recipe.objective
+        total: Tensor | float = 0.0
+        if self.steps % objective.penalty_interval:
+            return total
+        for name, weight, pictures in (("r1", objective.r1, real), ("r2", objective.r2, fake)):
+            if weight:
+                leaf = pictures.detach().float().requires_grad_()
+                penalty = objectives.gradient_penalty(self.discriminator(leaf, condition), leaf)
+                losses[name] = penalty.detach()
+                total = total + weight * objective.penalty_interval * penalty
+        return total
+
+    def _accuracy(self, real_logits: Tensor, fake_logits: Tensor) -> dict[str, Tensor]:
+        """D's accuracy on real and on drawn pictures; relativistic logits mean something only in pairs."""
+        if self.recipe.objective.adversarial == "relativistic":
+            right = (real_logits > fake_logits).float().mean()
+            return {"accuracy_real": right, "accuracy_fake": right}
+        threshold = 0.5 if self.recipe.objective.adversarial == "lsgan" else 0.0
+        return {
+            "accuracy_real": (real_logits > threshold).float().mean(),
+            "accuracy_fake": (fake_logits <= threshold).float().mean(),
+        }
+
+    def _to_range(self, pictures: Tensor) -> Tensor:
+        """uint8 pictures as floats in the generator's value range."""
+        low, high = value_range(self.generator)
+        return pictures.float().mul_((high - low) / 255).add_(low)
+
+    def _autocast(self) -> torch.autocast:
+        enabled = self.recipe.train.precision == "bf16"
+        return torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=enabled)
+
+    @torch.no_grad()
+    def _update_average(self, images_seen: int, batch: int) -> None:
+        if self.average is None:
+            return
+        # A twentieth of what was seen at most, so that the first, poor weights are soon forgotten
+        # (Karras et al. 2020, "EMA ramp-up").
+        half_life = min(self.recipe.train.ema_half_life_images, 0.05 * images_seen)
+        weight = 1 - 0.5 ** (batch / half_life)
+        averages: list[Tensor] = list(self.average.parameters())
+        weights: list[Tensor] = list(self.generator.parameters())
+        torch._foreach_lerp_(averages, weights, weight)
+        for kept, buffer in zip(self.average.buffers(), self.generator.buffers(), strict=True):
+            kept.copy_(buffer)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Everything that a resumed task needs: tensors and plain numbers only."""
+        state: dict[str, Any] = {name: network.state_dict() for name, network in self.networks.items()}
+        state |= {f"{name}_optimiser": optimiser.state_dict() for name, optimiser in self.optimisers.items()}
+        state["steps"] = self.steps
+        if self.average is not None:
+            state["average"] = self.average.state_dict()
+        return state
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """The reverse of :meth:`state_dict`."""
+        for name, network in self.networks.items():
+            network.load_state_dict(state[name])
+            self.optimisers[name].load_state_dict(state[f"{name}_optimiser"])
+        self.steps = state["steps"]
+        if self.average is not None:
+            self.average.load_state_dict(state["average"])

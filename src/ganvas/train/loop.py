@@ -1,0 +1,215 @@
+"""The training loop. It knows a task, batches and a folder, never which model it trains."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+
+from ganvas import __version__
+from ganvas.data.batches import LabelledBatches, stream_seed
+from ganvas.data.labelled import LabelledImages
+from ganvas.errors import GanvasError
+from ganvas.model_file import ModelHeader, TrainingData, save_model
+from ganvas.models import value_range
+from ganvas.pictures import grid, save_png, to_uint8
+from ganvas.tasks import LabelTask
+from ganvas.train.checkpoint import load_newest_checkpoint, save_checkpoint
+from ganvas.train.signals import Interrupted, stop_requests
+from ganvas.train.stats import (
+    Averages,
+    Progress,
+    append_stats,
+    drop_stats_after,
+    is_finite,
+    peak_memory_mb,
+)
+
+ACCURACIES = ("accuracy_real", "accuracy_fake")
+
+
+class Probe(Protocol):
+    """Measures the task's generator while it trains."""
+
+    def measure(self) -> dict[str, float]: ...
+
+
+def training_loop(
+    task: LabelTask,  # networks, objective and optimisers; its weights are overwritten by a checkpoint's
+    batches: LabelledBatches,  # pictures as a function of images seen
+    folder: Path,  # the run folder; the newest checkpoint in it is where training goes on
+    data: LabelledImages,  # what the model file's header says of the training data
+    probe: Probe | None,  # None where nothing can judge the data
+) -> Iterator[Progress]:
+    """Train until ``train.total_images`` are seen, yielding a record a tick.
+
+    Raises:
+        Interrupted: Ctrl-C or SIGTERM arrived; the step was finished and saved.
+        GanvasError: a loss or gradient is not finite, or a file cannot be written.
+    """
+    settings = task.recipe.train
+    total = settings.total_images
+    writer = _RunWriter(task, folder, data)
+
+    # Go on from the newest checkpoint, or from the beginning.
+    state = load_newest_checkpoint(folder / "checkpoints", task.device)
+    images, seconds = 0, 0.0
+    if state is not None:
+        task.load_state_dict(state["task"])
+        images, seconds = state["images"], state["seconds"]
+        writer.best, writer.metrics = state["best"], state["metrics"]
+    drop_stats_after(folder / "stats.jsonl", images)
+    if images == 0:
+        writer.samples(images)
+    averages = Averages()
+    tick_start, tick_images = time.perf_counter(), images
+
+    with stop_requests() as stop_requested:
+        while images < total:
+            # Step: everything random in it is a function of the seed and of the images seen.
+            torch.manual_seed(stream_seed(settings.seed, "step", images))
+            pictures, labels = batches.batch(images)
+            pictures, labels = pictures[: total - images], labels[: total - images]
+            averages.add(task.step(pictures, labels, images))
+            before, images = images, images + len(labels)
+            stopping = stop_requested()
+            if not (_passed(before, images, settings.tick_images) or images == total or stopping):
+                continue
+
+            # Tick: the only place where the loop waits for the device.
+            losses, broken = averages.read()
+            norms = _gradient_norms(task)
+            now = time.perf_counter()
+            seconds += now - tick_start
+            speed = (images - tick_images) / max(now - tick_start, 1e-9)
+            if broken is not None or not is_finite(norms):
+                raise GanvasError(_diagnosis(task, broken, norms, tick_images, images, folder))
+            metrics: dict[str, float] = {}
+            if probe and (_passed(tick_images, images, task.recipe.validation.every_images) or images == total):
+                metrics = probe.measure()
+                writer.keep_if_best(images, metrics)
+            progress = Progress(
+                images=images,
+                total_images=total,
+                seconds=seconds,
+                images_per_second=speed,
+                losses={name: value for name, value in losses.items() if name not in ACCURACIES},
+                accuracy_real=losses.get("accuracy_real"),
+                accuracy_fake=losses.get("accuracy_fake"),
+                gradient_norms=norms,
+                peak_memory_mb=peak_memory_mb(task.device),
+                metrics=metrics,
+            )
+            append_stats(folder / "stats.jsonl", progress)
+            if _passed(tick_images, images, settings.sample_images) or images == total:
+                writer.samples(images)
+            if _passed(tick_images, images, settings.checkpoint_images) or images == total or stopping:
+                writer.checkpoint(images, seconds)
+            yield progress
+            if stopping and images < total:
+                raise Interrupted(f"stopped at {images:,} of {total:,} images; the same command continues")
+            tick_start, tick_images = time.perf_counter(), images
+
+
+@dataclass
+class _RunWriter:
+    """Writes samples, checkpoints and the model file of a run."""
+
+    task: LabelTask
+    folder: Path
+    data: LabelledImages
+    best: float | None = None
+    metrics: dict[str, float] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        torch.manual_seed(stream_seed(self.task.recipe.train.seed, "samples", 0))
+        self._noise = self.task.draw_noise(10 * self.task.classes if self.task.recipe.conditional else 100)
+        self._labels = torch.arange(len(self._noise), device=self.task.device) // 10
+
+    def samples(self, images: int) -> None:
+        """The same noise and labels every time: ten pictures of each class, a row a class."""
+        drawn = self.task.draw(self._noise, self._labels).cpu().numpy()
+        names = self.data.class_names if self.task.recipe.conditional else None
+        sheet = grid(to_uint8(np.moveaxis(drawn, 1, 3)), 10, row_labels=names)
+        save_png(sheet, self.folder / "samples" / f"{images:010d}.png")
+
+    def checkpoint(self, images: int, seconds: float) -> None:
+        """Save the whole state, and the model file unless a better one by the recipe's metric is kept."""
+        state: dict[str, Any] = {
+            "task": self.task.state_dict(),
+            "images": images,
+            "seconds": seconds,
+            "metrics": self.metrics,
+            "best": self.best,
+        }
+        save_checkpoint(self.folder / "checkpoints", images, state)
+        if self.best is None:
+            self._save_model(images)
+
+    def keep_if_best(self, images: int, metrics: dict[str, float]) -> None:
+        """Save the model file if the recipe's validation metric is the best so far."""
+        self.metrics = metrics
+        name = self.task.recipe.validation.metric
+        if name not in metrics:
+            return
+        # Of a distance less is better, of a share more.
+        value = -metrics[name] if name == "digit_frechet" else metrics[name]
+        if self.best is None or value > self.best:
+            self.best = value
+            self._save_model(images)
+
+    def _save_model(self, images: int) -> None:
+        recipe = self.task.recipe
+        header = ModelHeader(
+            ganvas_version=__version__,
+            recipe=recipe.name,
+            generator=recipe.generator,
+            class_names=self.data.class_names,
+            conditional=recipe.conditional,
+            size=recipe.data.size,
+            channels=recipe.data.channels,
+            value_range=value_range(self.task.generator),
+            data=TrainingData(source=self.data.source, fingerprint=self.data.fingerprint, licence=self.data.licence),
+            images_seen=images,
+            metrics=self.metrics,
+        )
+        save_model(self.folder / "model.safetensors", self.task.drawing_generator, header)
+
+
+def _passed(before: int, after: int, every: int) -> bool:
+    """Whether a multiple of ``every`` lies in (before, after]."""
+    return after // every > before // every
+
+
+def _gradient_norms(task: LabelTask) -> dict[str, float]:
+    """Euclidean norm of the last step's gradient of each network."""
+    norms = {}
+    for name, network in task.networks.items():
+        gradients = [parameter.grad for parameter in network.parameters() if parameter.grad is not None]
+        norms[name] = float(torch.nn.utils.get_total_norm(gradients))
+    return norms
+
+
+def _diagnosis(
+    task: LabelTask, broken: tuple[str, int] | None, norms: dict[str, float], since: int, images: int, folder: Path
+) -> str:
+    """What a user is told when training has diverged: what, when, what is kept, what to try."""
+    if broken is not None:
+        name, step = broken
+        what = f"'{name}' is no longer a finite number at about image {since + step * task.recipe.train.batch_size:,}"
+    else:
+        names = " and ".join(name for name, norm in norms.items() if not math.isfinite(norm))
+        what = f"the gradient of the {names} is no longer finite between images {since:,} and {images:,}"
+    kept = sorted((folder / "checkpoints").glob("*.pt"))
+    last = f"checkpoint '{kept[-1]}' from before it is kept" if kept else "no checkpoint was due before it"
+    rates = ", ".join(
+        f"optimiser.{name}.lr={optimiser.param_groups[0]['lr']:g}" for name, optimiser in task.optimisers.items()
+    )
+    bf16 = " or train.precision=fp32" if task.recipe.train.precision == "bf16" else ""
+    return f"training diverged: {what}; {last}. Try a lower learning rate (now {rates}){bf16}, with --fresh."
