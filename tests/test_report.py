@@ -221,6 +221,16 @@ def test_text_and_lines_stand_out_in_both_schemes(scheme: str) -> None:
         assert contrast(found[f"series-{index}"], found["card"]) >= 3, index
 
 
+def test_players_have_the_same_colours_in_every_plot(tmp_path: Path) -> None:
+    ticks = [
+        bare(10)
+        | {"losses": {"discriminator": 1.0, "other": 2.0, "generator": 3.0}, "gradient_norms": {"generator": 1}}
+    ]
+    text = report(make_run(tmp_path / "run", ticks))
+    legend = re.findall(r"--swatch:var\(--series-(\d)\)\">(\w+)", text)
+    assert legend == [("1", "generator"), ("2", "discriminator"), ("3", "other"), ("1", "generator")]
+
+
 def test_motion_stops_for_those_who_ask(whole: str) -> None:
     classes = [image.get("class") for image in Page(whole).all("img")]
     assert classes.count("moving") == classes.count("held") == 1

@@ -300,7 +300,7 @@ def _plain(value: object, key: str = "") -> str | None:
         return f"{value:,}" if abs(value) >= 1000 and key != "seed" else str(value)
     if isinstance(value, list):
         return ", ".join(_plain(item) or "-" for item in value) or "none"
-    return str(value)
+    return str(value) or "not set"
 
 
 def _size(size: tuple[int, int]) -> str:

@@ -141,8 +141,11 @@ def _plots(ticks: Sequence[Tick], classes: int | None) -> list[_Plot]:
 
 
 def _named(ticks: Sequence[Tick], values: Callable[[Tick], Mapping[str, float | None]]) -> list[Line]:
-    """A line for every name that has a finite value at some tick, in order of first appearance."""
-    points: dict[str, list[tuple[int, float]]] = {}
+    """A line for every name that has a finite value at some tick, in order of first appearance.
+
+    The two players come first, so that they have the same colours in every plot.
+    """
+    points: dict[str, list[tuple[int, float]]] = {"generator": [], "discriminator": []}
     for tick in ticks:
         for name, value in values(tick).items():
             if value is not None:

@@ -49,6 +49,7 @@ class LabelTask:
             "discriminator": build_optimiser(recipe.optimiser.discriminator, self.discriminator.parameters()),
         }
         self.steps = 0
+        self._weights_dtype = next(self.generator.parameters()).dtype
         self._course = CourseStep(self, compile_step=compile_step) if CourseStep.serves(recipe) else None
 
     @property
@@ -108,7 +109,7 @@ class LabelTask:
             fake_leaf = fake.detach().requires_grad_()
             features = self.discriminator.features(torch.cat([real, fake_leaf]))  # type: ignore[operator]
             twice = None if condition is None else torch.cat([condition, condition])
-            logits = self.discriminator.score(features, twice).float()  # type: ignore[operator]
+            logits = self.discriminator.score(features, twice).to(real.dtype)  # type: ignore[operator]
             real_logits, fake_logits = logits.chunk(2)
             d_loss = objectives.discriminator_loss(kind, real_logits, fake_logits).mean()
             g_loss = objectives.generator_loss(kind, real_logits, fake_logits).mean()
@@ -116,7 +117,7 @@ class LabelTask:
             total = d_loss
             if objective.wrong_labels:
                 wrong = (labels + torch.randint_like(labels, 1, self.classes)) % self.classes
-                wrong_logits = self.discriminator.score(features[: len(real)], wrong).float()  # type: ignore[operator]
+                wrong_logits = self.discriminator.score(features[: len(real)], wrong).to(real.dtype)  # type: ignore[operator]
                 wrong_loss = objectives.wrong_label_loss(kind, real_logits, wrong_logits).mean()
                 losses["wrong_labels"] = wrong_loss.detach()
                 total = total + objective.wrong_labels * wrong_loss
@@ -143,7 +144,7 @@ class LabelTask:
             return total
         for name, weight, pictures in (("r1", objective.r1, real), ("r2", objective.r2, fake)):
             if weight:
-                leaf = pictures.detach().float().requires_grad_()
+                leaf = pictures.detach().to(real.dtype).requires_grad_()
                 penalty = objectives.gradient_penalty(self.discriminator(leaf, condition), leaf)
                 losses[name] = penalty.detach()
                 total = total + weight * objective.penalty_interval * penalty
@@ -163,7 +164,7 @@ class LabelTask:
     def _to_range(self, pictures: Tensor) -> Tensor:
         """uint8 pictures as floats in the generator's value range."""
         low, high = value_range(self.generator)
-        return pictures.float().mul_((high - low) / 255).add_(low)
+        return pictures.to(self._weights_dtype).mul_((high - low) / 255).add_(low)
 
     def _autocast(self) -> torch.autocast:
         enabled = self.recipe.train.precision == "bf16"

@@ -42,10 +42,13 @@ def apply_schedule(
                     # Keras adds epsilon to sqrt(v) before the bias correction, PyTorch to the corrected one.
                     group["eps"] = settings.eps / (1 - settings.beta2 ** (clock.steps + 1)) ** 0.5
             case config.Sgd():
-                group["lr"] = max(settings.lr / settings.lr_divisor**clock.steps, settings.lr_min) * fall
+                lr = max(settings.lr / settings.lr_divisor**clock.steps, settings.lr_min) * fall
                 ramp = settings.momentum_ramp_images
                 share = min(clock.images / ramp, 1.0) if ramp else 0.0
-                group["momentum"] = settings.momentum + share * (settings.momentum_final - settings.momentum)
+                momentum = settings.momentum + share * (settings.momentum_final - settings.momentum)
+                # torch accumulates gradients, the papers' software updates, that is learning rate times gradient.
+                group["momentum"] = momentum * (group["lr"] / lr if clock.steps and lr else 1.0)
+                group["lr"] = lr
 
 
 def linear_fall(train: config.Train, images: int) -> float:
