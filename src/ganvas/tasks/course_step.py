@@ -131,8 +131,7 @@ def course_gradients(
     d_gradients = (
         mm(d_pic.t(), pictures),
         d_pic.sum(0),
-        # Contiguous, since the fused optimisers read weights and gradients in the order they lie in memory.
-        d_label.t().contiguous(),
+        d_label.t(),
         d_label.sum(0),
         torch.cat([mm(d_h.t(), pic_max), d_h_by_class.t() @ label_max], dim=1),
         d_h.sum(0),
@@ -151,7 +150,7 @@ def course_gradients(
     g_gradients = (
         mm(d_noise.t(), z),
         d_noise.sum(0),
-        d_g_label.t().contiguous(),
+        d_g_label.t(),
         d_g_label.sum(0),
         torch.cat([mm(d_joint.t(), g_noise), d_joint_by_class.t() @ g_label], dim=1),
         d_joint.sum(0),

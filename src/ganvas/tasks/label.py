@@ -86,7 +86,8 @@ class LabelTask:
         for name, network in self.networks.items():
             updates = gradients.generator if name == "generator" else gradients.discriminator
             for parameter, gradient in zip(network.parameters(), updates, strict=True):
-                parameter.grad = gradient
+                # Contiguous, as the fused optimisers pair weights with gradients in the order they lie in memory.
+                parameter.grad = gradient.contiguous()
             apply_schedule(self.optimisers[name], getattr(self.recipe.optimiser, name), self.recipe.train, clock)
             self.optimisers[name].step()
         self.steps += 1
