@@ -47,7 +47,7 @@ def atomic_write(path: Path, data: bytes) -> None:
 def cannot_write(path: Path, error: OSError) -> str:
     """The line a user sees when ``path`` could not be written."""
     reason = error.strerror or str(error)
-    return f"cannot write '{path}': {reason}. Free some space or choose another place with --out."
+    return f"cannot write '{path}': {reason}. Free some space there or write somewhere else."
 
 
 def _sync_folder(folder: Path) -> None:

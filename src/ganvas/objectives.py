@@ -78,9 +78,9 @@ def wrong_label_loss(kind: Adversarial, real: Tensor, wrong: Tensor) -> Tensor:
 
 
 def gradient_penalty(logits: Tensor, pictures: Tensor) -> Tensor:
-    """1/2 E |grad_x D(x)|^2, a scalar: R1 on real, R2 on drawn pictures (Mescheder et al. 2018, eq. 9).
+    """1/2 |grad_x D(x)|^2 for each picture, (N,): R1 on real, R2 on drawn ones (Mescheder et al. 2018, eq. 9).
 
     ``pictures`` (N, C, H, W) must require gradients and ``logits`` (N,) come from them.
     """
     (gradient,) = torch.autograd.grad(logits.sum(), pictures, create_graph=True)
-    return 0.5 * gradient.flatten(1).square().sum(1).mean()
+    return 0.5 * gradient.flatten(1).square().sum(1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import zipfile
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -57,7 +58,8 @@ def write_folder(folder: Path, drawings: Iterable[Drawing], class_names: Sequenc
     number = 0
     for drawing in drawings:
         for image, label in zip(drawing.images, drawing.labels, strict=True):
-            name = f"-{class_names[label]}" if class_names else ""
+            # Class names are free text ("T-shirt/top"); file names are not.
+            name = "-" + re.sub(r"[^\w.-]+", "_", class_names[label]) if class_names else ""
             save_png(to_pil(image), folder / f"{number:06d}{name}.png")
             number += 1
 
