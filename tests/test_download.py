@@ -65,9 +65,7 @@ def known(monkeypatch: pytest.MonkeyPatch) -> tuple[KnownSet, dict[str, bytes]]:
     for name in IDX_FILES:
         shape = (3, 40, 40) if "images" in name else (3,)
         contents[name] = idx_bytes(random.integers(0, 10, shape, dtype=np.uint8))
-    small = replace(
-        MNIST, sha256={name: hashlib.sha256(value).hexdigest() for name, value in contents.items()}
-    )
+    small = replace(MNIST, sha256={name: hashlib.sha256(value).hexdigest() for name, value in contents.items()})
     monkeypatch.setattr(module, "known_set", lambda name: small)
     return small, {f"{name}.gz": gzip.compress(value) for name, value in contents.items()}
 
@@ -139,9 +137,7 @@ def test_an_abandoned_download_resumes_with_the_next_call(server: Server, tmp_pa
 def test_a_download_killed_before_the_rename_needs_no_byte_more(server: Server, tmp_path: Path) -> None:
     (tmp_path / f"{FIRST}.partial").write_bytes(server.files[FIRST])
     fetch(server, tmp_path)
-    assert [asked for asked in server.asked if asked[0] == FIRST] == [
-        (FIRST, f"bytes={len(server.files[FIRST])}-")
-    ]
+    assert [asked for asked in server.asked if asked[0] == FIRST] == [(FIRST, f"bytes={len(server.files[FIRST])}-")]
     assert names(tmp_path) == WHOLE
 
 
@@ -214,9 +210,7 @@ def test_without_a_network_the_message_says_which_files_to_put_where(
     assert "\n" not in said
 
 
-def test_an_address_that_is_none_is_reported(
-    known: tuple[KnownSet, dict[str, bytes]], tmp_path: Path
-) -> None:
+def test_an_address_that_is_none_is_reported(known: tuple[KnownSet, dict[str, bytes]], tmp_path: Path) -> None:
     with pytest.raises(GanvasError, match="cannot download mnist"):
         list(download("mnist", tmp_path, mirrors=["not an address"], pause=0.0))
 

@@ -40,9 +40,7 @@ def test_a_full_disk_keeps_the_old_file_and_leaves_no_half(tmp_path: Path) -> No
     assert names(tmp_path) == ["file"]
 
 
-def test_a_disk_that_fills_up_at_the_sync_leaves_no_half(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_disk_that_fills_up_at_the_sync_leaves_no_half(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def full(descriptor: int) -> NoReturn:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 

@@ -59,9 +59,7 @@ def test_both_splits_together_hold_every_picture_once(tmp_path: Path) -> None:
     assert {int(image[0, 0, 1]) // 80 for image in both[0].images[both[0].labels == 1]} == {1}
 
 
-@pytest.mark.parametrize(
-    "suffix", [".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".PNG", ".JPG"]
-)
+@pytest.mark.parametrize("suffix", [".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".PNG", ".JPG"])
 def test_every_kind_of_file_is_read(tmp_path: Path, suffix: str) -> None:
     picture(tmp_path / "train" / "a" / f"x{suffix}", (255, 255, 255))
     picture(tmp_path / "test" / "a" / f"x{suffix}", (255, 255, 255))
@@ -191,9 +189,7 @@ def test_check_reports_everything_at_once(tmp_path: Path) -> None:
     pets(tmp_path / "train", 6)
     pets(tmp_path / "test", 1, ("cats",))
     (tmp_path / "train" / "cats" / "broken.jpg").write_bytes(b"no")
-    (tmp_path / "train" / "dogs" / "cut.png").write_bytes(
-        (tmp_path / "train" / "dogs" / "1.png").read_bytes()[:50]
-    )
+    (tmp_path / "train" / "dogs" / "cut.png").write_bytes((tmp_path / "train" / "dogs" / "1.png").read_bytes()[:50])
     (tmp_path / "train" / "empty").mkdir()
     (tmp_path / "train" / "dogs" / "notes.txt").write_text("x")
     (tmp_path / "train" / "dogs" / "more").mkdir()

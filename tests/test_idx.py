@@ -17,9 +17,7 @@ from ganvas.data.idx import Part, read_idx, read_idx_folder
 from ganvas.errors import GanvasError
 from idx_files import idx_bytes, write_set
 
-same_folder = settings(
-    deadline=None, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+same_folder = settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 pictures = hnp.arrays(np.uint8, hnp.array_shapes(min_dims=3, max_dims=3, max_side=7))
 
 

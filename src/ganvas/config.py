@@ -305,6 +305,9 @@ def _first_problem(error: ValidationError) -> str:
     key = ".".join(part for part in location if part not in tags)
     if problem["type"] == "extra_forbidden":
         known = _known_keys(Recipe)
+        if key in known:
+            parent = key.rpartition(".")[0]
+            return f"key '{key}' does not belong to the kind of {parent} that is chosen; leave it out"
         return f"unknown key '{key}'.{nearest(key, known)} `ganvas recipes NAME` lists every key."
     if problem["type"] == "missing":
         return f"key '{key}' is missing"

@@ -54,9 +54,7 @@ def open_labelled(path: Path | None, *, size: int, channels: int, split: Split) 
         GanvasError: nothing usable is there; the message names the file and what mends it.
     """
     if channels not in (1, 3) or size < 1:
-        raise GanvasError(
-            f"cannot make pictures of size {size} with {channels} channels: use 1 or 3 channels."
-        )
+        raise GanvasError(f"cannot make pictures of size {size} with {channels} channels: use 1 or 3 channels.")
     if path is None:
         return embedded_digits(split).resized(size, channels)
     if kind_of(path) == "idx":

@@ -159,12 +159,12 @@ class LabelTask:
     def _accuracy(self, real_logits: Tensor, fake_logits: Tensor) -> dict[str, Tensor]:
         """D's accuracy on real and on drawn pictures; relativistic logits mean something only in pairs."""
         if self.recipe.objective.adversarial == "relativistic":
-            right = (real_logits > fake_logits).float().mean()
+            right = (real_logits > fake_logits).to(real_logits.dtype).mean()
             return {"accuracy_real": right, "accuracy_fake": right}
         threshold = 0.5 if self.recipe.objective.adversarial == "lsgan" else 0.0
         return {
-            "accuracy_real": (real_logits > threshold).float().mean(),
-            "accuracy_fake": (fake_logits <= threshold).float().mean(),
+            "accuracy_real": (real_logits > threshold).to(real_logits.dtype).mean(),
+            "accuracy_fake": (fake_logits <= threshold).to(real_logits.dtype).mean(),
         }
 
     def _to_range(self, pictures: Tensor) -> Tensor:

@@ -1,0 +1,73 @@
+"""Recipes: every shipped one is valid, and what a user gets wrong is named."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from ganvas.config import difference, load_recipe, recipe_names, to_toml
+from ganvas.errors import UsageError
+
+
+@pytest.mark.parametrize("name", recipe_names())
+def test_shipped_recipe_is_valid_and_survives_being_written(name: str, tmp_path: Path) -> None:
+    recipe = load_recipe(name)
+    file = tmp_path / "recipe.toml"
+    file.write_text(to_toml(recipe), "utf-8")
+    assert recipe.name == name
+    assert recipe.description
+    assert load_recipe(file) == recipe
+
+
+def test_setting_changes_one_key() -> None:
+    before, after = load_recipe("digits-cgan"), load_recipe("digits-cgan", ["train.batch_size=64"])
+    assert difference(before, after) == ["train.batch_size: 128 -> 64"]
+
+
+def test_epochs_replace_total_images_and_back() -> None:
+    recipe = load_recipe("digits-cgan", ["train.epochs=3"])
+    assert (recipe.train.epochs, recipe.train.total_images) == (3, 0)
+    again = load_recipe("digits-gan", ["train.total_images=500"])
+    assert (again.train.epochs, again.train.total_images) == (0, 500)
+
+
+@pytest.mark.parametrize(
+    ("setting", "words"),
+    [
+        ("train.batchsize=64", ["train.batchsize", "Did you mean 'train.batch_size'?"]),
+        ("trian.batch_size=64", ["trian", "Did you mean 'train'?"]),
+        ("generator.latnt=64", ["generator.latnt", "Did you mean 'generator.latent'?"]),
+        ("train.batch_size=many", ["train.batch_size", "'many'"]),
+        ("train.batch_size=0", ["train.batch_size", "0"]),
+        ("train.precision=fp8", ["train.precision", "fp8", "bf16"]),
+        ("generator.network=unet", ["generator", "unet", "dense-conditional"]),
+        ("discriminator.network=dense", ["discriminator.activation", "does not belong"]),
+        ("discriminator={network='dense'}", ["do not fit together"]),
+        ("objective.adversarial=wgan", ["objective.adversarial", "wgan", "hinge"]),
+        ("train.seed", ["KEY=VALUE"]),
+        ("name.x=3", ["'name' is a value"]),
+    ],
+)
+def test_wrong_setting_is_named_with_what_was_expected(setting: str, words: list[str]) -> None:
+    with pytest.raises(UsageError) as caught:
+        load_recipe("digits-cgan", [setting])
+    message = str(caught.value)
+    assert "\n" not in message
+    for word in words:
+        assert word in message
+
+
+def test_unknown_recipe_names_the_nearest() -> None:
+    with pytest.raises(UsageError, match="Did you mean 'digits-cgan'"):
+        load_recipe("digit-cgan")
+
+
+def test_broken_toml_is_one_line(tmp_path: Path) -> None:
+    file = tmp_path / "mine.toml"
+    file.write_text("name = [", "utf-8")
+    with pytest.raises(UsageError, match="not valid TOML"):
+        load_recipe(file)
+    file.write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(UsageError, match="cannot be read as text"):
+        load_recipe(file)
