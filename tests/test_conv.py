@@ -84,7 +84,7 @@ def test_gradients_reach_every_parameter(size: int) -> None:
 def test_a_gradient_penalty_reaches_the_discriminators_weights() -> None:
     discriminator = _discriminator()
     pictures = (torch.rand(4, 1, 28, 28) * 2 - 1).requires_grad_()
-    torch.autograd.backward(gradient_penalty(discriminator(pictures, LABELS), pictures))
+    torch.autograd.backward(gradient_penalty(discriminator(pictures, LABELS), pictures).sum())
     assert discriminator.label.weight.grad is not None
     assert discriminator.read.weight.grad is not None
     assert discriminator.read.weight.grad.abs().sum() > 0

@@ -77,7 +77,7 @@ def load_digit_classifier() -> DigitClassifier:
         GanvasError: the weights file is missing or does not fit, so the installation is damaged.
     """
     try:
-        data = (resources.files("ganvas") / "weights" / WEIGHTS).read_bytes()
+        data = (resources.files("ganvas.metrics") / WEIGHTS).read_bytes()
     except OSError as error:
         raise GanvasError(f"the shipped weights '{WEIGHTS}' are missing. Install ganvas again.") from error
     classifier = DigitClassifier()

@@ -15,7 +15,6 @@ from ganvas.tasks import LabelTask
 
 # The classifier knows data on which it is right at least this often; on other 28x28 sets it is near chance.
 KNOWS_DATA = 0.9
-REFERENCE_IMAGES = 10_000
 BATCH = 250
 
 
@@ -39,7 +38,9 @@ class DigitProbe:
         if data.images.shape[1:] != (28, 28, 1) or len(data.class_names) != 10:
             return None
         classifier = load_digit_classifier().to(task.device)
-        chosen = np.random.default_rng(0).permutation(len(data))[:REFERENCE_IMAGES]
+        # As many real as drawn pictures, since the distance's bias depends on their numbers.
+        samples = task.recipe.validation.samples
+        chosen = np.random.default_rng(0).permutation(len(data))[:samples]
         pictures = torch.from_numpy(data.images[chosen, :, :, 0]).unsqueeze(1).to(task.device)
         labels = torch.from_numpy(data.labels[chosen]).to(task.device)
         logits, features = classifier.logits_and_features(pictures.float() / 127.5 - 1)
@@ -47,7 +48,7 @@ class DigitProbe:
             return None
         reference = FeatureStatistics(FEATURES)
         reference.update(features)
-        return cls(classifier, reference, task, task.recipe.validation.samples)
+        return cls(classifier, reference, task, samples)
 
     def measure(self) -> dict[str, float]:
         """``digit_frechet``, and ``asked_accuracy`` where the generator takes a label."""

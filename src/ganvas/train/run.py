@@ -62,9 +62,14 @@ class TrainingRun:
         self._check_folder()
 
     def __len__(self) -> int:
-        total, tick = self.recipe.train.total_images, self.recipe.train.tick_images
-        start = self.images_seen
-        return total // tick - start // tick + (1 if total % tick and start < total else 0)
+        train = self.recipe.train
+        images, ticks = self.images_seen, 0
+        while images < train.total_images:
+            left_of_epoch = len(self.data) - images % len(self.data)
+            after = min(images + train.batch_size, images + left_of_epoch, train.total_images)
+            ticks += after // train.tick_images > images // train.tick_images or after == train.total_images
+            images = after
+        return ticks
 
     @property
     def images_seen(self) -> int:

@@ -1,0 +1,179 @@
+"""Drawing with a model: any labels, seeds and counts, into any kind of file."""
+
+from __future__ import annotations
+
+import resource
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from ganvas.api import Run, load
+from ganvas.errors import GanvasError, UsageError
+from ganvas.inference import CHUNK, Model, resolve_model, shipped_models
+
+
+@pytest.fixture(scope="module")
+def model(finished_run: Run) -> Model:
+    return finished_run.model
+
+
+def arrays(model: Model, labels: list[int | str] | None = None, count: int | None = None, seed: int = 0) -> np.ndarray:
+    return np.concatenate([drawing.images for drawing in model.draw(labels, count=count, seed=seed)])
+
+
+def test_same_seed_draws_the_same_pictures(model: Model) -> None:
+    assert np.array_equal(arrays(model, count=30, seed=5), arrays(model, count=30, seed=5))
+    assert not np.array_equal(arrays(model, count=30, seed=5), arrays(model, count=30, seed=6))
+
+
+def test_a_picture_depends_on_its_place_and_label_not_on_the_count(model: Model) -> None:
+    many = arrays(model, [3], count=2 * CHUNK + 1)
+    assert np.array_equal(arrays(model, [3], count=1), many[:1])
+    assert np.array_equal(arrays(model, [3], count=CHUNK + 1), many[: CHUNK + 1])
+
+
+def test_a_picture_does_not_depend_on_its_neighbours_labels(model: Model) -> None:
+    assert np.array_equal(arrays(model, [3], count=4)[0::2], arrays(model, [3, 8], count=4)[0::2])
+
+
+def test_without_labels_the_classes_take_turns(model: Model) -> None:
+    labels = np.concatenate([drawing.labels for drawing in model.draw(count=23)])
+    assert labels.tolist() == [i % 10 for i in range(23)]
+
+
+@pytest.mark.parametrize("label", [7, "7", "seven"])
+def test_class_is_found_by_index_and_by_name(model: Model, label: int | str, monkeypatch: pytest.MonkeyPatch) -> None:
+    names = ("zero", "one", "two", "three", "four", "five", "six", "Seven", "eight", "nine")
+    monkeypatch.setattr(model, "header", model.header.model_copy(update={"class_names": names}))
+    assert model.class_index(label) == 7
+
+
+def test_class_name_wins_over_index_in_text(model: Model, monkeypatch: pytest.MonkeyPatch) -> None:
+    names = tuple(str(number) for number in range(1, 11))
+    monkeypatch.setattr(model, "header", model.header.model_copy(update={"class_names": names}))
+    assert model.class_index("3") == 2
+    assert model.class_index(3) == 3
+
+
+@pytest.mark.parametrize("label", ["cat", "10", "-1", 10, -1, ""])
+def test_unknown_label_names_the_known_ones(model: Model, label: int | str) -> None:
+    with pytest.raises(UsageError, match=rf"no class '{label}': it knows 0, 1, 2"):
+        model.sample(label)
+
+
+@pytest.mark.parametrize("count", [0, -3])
+def test_count_below_one_is_refused(model: Model, count: int) -> None:
+    with pytest.raises(UsageError, match=f"{count}"):
+        model.sample(7, count=count)
+    with pytest.raises(UsageError, match=f"{count}"):
+        model.sheet("grid", 7, count=count)
+
+
+def test_sample_gives_pillow_pictures(model: Model) -> None:
+    pictures = model.sample([7] * 3)
+    assert [picture.size for picture in pictures] == [(28, 28)] * 3
+    assert {picture.mode for picture in pictures} == {"L"}
+
+
+def test_model_without_label_says_so(tmp_path: Path) -> None:
+    from conftest import tiny_run
+
+    model = tiny_run(tmp_path / "run", "train.total_images=50", recipe="digits-gan").finish().model
+    assert len(model.sample(count=5)) == 5
+    with pytest.raises(UsageError, match="takes no label"):
+        model.sample(7)
+    model.save(tmp_path / "x.npz", count=3)
+    with np.load(tmp_path / "x.npz") as file:
+        assert file["labels"].tolist() == [-1, -1, -1]
+    assert model.sheet("interpolation").size[0] > 280
+
+
+def test_npz_holds_images_and_labels(model: Model, tmp_path: Path) -> None:
+    model.save(tmp_path / "x.npz", ["2", "5"], count=CHUNK + 5, seed=3)
+    with np.load(tmp_path / "x.npz") as file:
+        assert set(file.files) == {"images", "labels"}
+        assert file["images"].dtype == np.uint8
+        assert file["labels"].dtype == np.int64
+        assert file["images"].shape == (CHUNK + 5, 28, 28)
+        assert file["labels"].tolist() == [2, 5] * ((CHUNK + 5) // 2) + [2] * ((CHUNK + 5) % 2)
+        assert np.array_equal(file["images"], arrays(model, [2, 5], count=CHUNK + 5, seed=3)[..., 0])
+
+
+def test_folder_gets_one_png_each_named_by_number_and_class(model: Model, tmp_path: Path) -> None:
+    model.save(tmp_path / "out", ["2", "5"], count=4)
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [
+        "000000-2.png", "000001-5.png", "000002-2.png", "000003-5.png"
+    ]  # fmt: skip
+    first = np.asarray(Image.open(tmp_path / "out" / "000000-2.png"))
+    assert np.array_equal(first, arrays(model, [2, 5], count=4)[0, :, :, 0])
+
+
+def test_memory_does_not_grow_with_the_count(model: Model, tmp_path: Path) -> None:
+    model.save(tmp_path / "warm.npz", count=CHUNK)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    model.save(tmp_path / "many.npz", count=60_000)  # 47 MB of pictures
+    grown_mb = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
+    assert (tmp_path / "many.npz").stat().st_size > 47_000_000
+    assert grown_mb < 25
+
+
+def test_same_noise_sheet_shares_a_column_and_interpolation_starts_and_ends_at_noises(model: Model) -> None:
+    shared = model.sheet("same-noise", ["2", "5"], count=4, seed=1)
+    grid = model.sheet("grid", ["2"], count=4, seed=1)
+    left = shared.size[0] - 4 * 30 - 2  # pictures of 28 with gaps of 2; what is left of them is the row's label
+    top_row = np.asarray(shared)[2:30, left:]
+    assert np.array_equal(top_row[:, -29:-1], np.asarray(grid)[2:30, -29:-1]) or top_row.shape[0] == 28
+    path = model.sheet("interpolation", [2], count=5, seed=1)
+    ends = model.sheet("same-noise", [2], count=2, seed=1)
+    a, b = np.asarray(path), np.asarray(ends)
+    assert np.array_equal(a[:, -30:], b[:, -30:])
+
+
+def test_sheet_too_large_for_a_picture_is_refused(model: Model, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"1,000,000 pictures: expected 1 to 40,000.*\.npz"):
+        model.save(tmp_path / "x.png", count=1_000_000)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("name", ["x.jpg", "x.tar.gz"])
+def test_unknown_ending_is_refused(model: Model, tmp_path: Path, name: str) -> None:
+    with pytest.raises(UsageError, match=r"expected FILE.png, FILE.npz or a folder"):
+        model.save(tmp_path / name, count=1)
+
+
+def test_nothing_half_written_is_left_when_the_disk_is_full(model: Model, tmp_path: Path) -> None:
+    import errno
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    patch = pytest.MonkeyPatch()
+    patch.setattr(np.lib.format, "write_array", full)
+    with pytest.raises(GanvasError, match="No space left on device"):
+        model.save(tmp_path / "x.npz", count=5)
+    patch.undo()
+    assert not list(tmp_path.iterdir())
+
+
+def test_unknown_model_names_the_nearest_shipped_one() -> None:
+    with pytest.raises(UsageError, match="Did you mean 'digits-cgan'"):
+        load("digit-cgan")
+
+
+def test_folder_that_is_no_run_is_named(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="is no run"):
+        load(tmp_path)
+
+
+@pytest.mark.parametrize("name", shipped_models())
+def test_shipped_model_draws_and_has_a_card(name: str) -> None:
+    path = resolve_model(name)
+    assert path.stat().st_size < 3_000_000
+    card = path.with_suffix(".md").read_text("utf-8")
+    assert name in card
+    header = load(name).header
+    for value in header.metrics.values():
+        assert f"{value:.4g}" in card, "the card tells the figures of the header"
+    assert len(load(name).sample(count=3)) == 3
