@@ -167,6 +167,8 @@ def default_contestants(tensorflow_python: str | None) -> dict[str, list[str]]:
         "PyTorch, the usual loop": [sys.executable, str(HERE / "_usual_pytorch_worker.py")],
         "ganvas digits-cgan-course, fp32": [*ganvas, "course-fp32"],
         "ganvas digits-cgan-course, bf16": [*ganvas, "course-bf16"],
+        "ganvas digits-cgan-course, fp32, compiled": [*ganvas, "course-fp32-compiled"],
+        "ganvas digits-cgan-course, bf16, compiled": [*ganvas, "course-bf16-compiled"],
         "ganvas digits-cgan, fp32": [*ganvas, "digits-cgan-fp32"],
         "ganvas digits-cgan, bf16": [*ganvas, "digits-cgan-bf16"],
     }

@@ -15,19 +15,21 @@ from typing import Any
 
 import pytest
 import torch
-from conftest import TINY, tiny_run
 
+from conftest import TINY, tiny_run
 from ganvas.api import Run
 from ganvas.config import load_recipe
 from ganvas.errors import GanvasError, UsageError
+from ganvas.inference import Model
 from ganvas.tasks import LabelTask
 from ganvas.train.checkpoint import checkpoint_path, load_newest_checkpoint, save_checkpoint
+from ganvas.train.run import TrainingRun
 from ganvas.train.signals import Interrupted
 
 CPU = torch.device("cpu")
 
 
-def final_state(run: Run) -> dict[str, Any]:
+def final_state(run: TrainingRun) -> dict[str, Any]:
     state = load_newest_checkpoint(run.folder / "checkpoints", CPU)
     assert state is not None
     assert state["images"] == run.recipe.train.total_images
@@ -88,13 +90,13 @@ def test_len_is_the_number_of_records_to_come(tmp_path: Path) -> None:
     assert len(run) == 0
 
 
-@pytest.mark.parametrize("stop_after", [1, 5, 11])
 @pytest.mark.parametrize("recipe", ["digits-cgan", "digits-cgan-paper"])
-def test_stopped_run_resumes_to_the_same_bits(tmp_path: Path, recipe: str, stop_after: int) -> None:
+def test_stopped_run_resumes_to_the_same_bits(tmp_path: Path, recipe: str) -> None:
     whole = tiny_run(tmp_path / "whole", recipe=recipe).finish()
-    for tick, _ in enumerate(tiny_run(tmp_path / "parts", recipe=recipe), start=1):
-        if tick == stop_after:
-            break
+    for stop_after in (1, 3, 4):
+        for tick, _ in enumerate(tiny_run(tmp_path / "parts", recipe=recipe), start=1):
+            if tick == stop_after:
+                break
     resumed = tiny_run(tmp_path / "parts", recipe=recipe).finish()
     assert_same_bits(final_state(whole), final_state(resumed))
     assert [tick["images"] for tick in resumed.stats] == [tick["images"] for tick in whole.stats]
@@ -104,8 +106,8 @@ def test_stopped_run_resumes_to_the_same_bits(tmp_path: Path, recipe: str, stop_
 def test_resuming_crosses_epochs_with_a_smaller_last_batch(tmp_path: Path) -> None:
     data = tmp_path / "pictures"
     make_pictures(data, 37)
-    settings = (f"data.path={data}", "data.size=28", "train.total_images=200", "train.batch_size=10")
-    settings += ("train.tick_images=20", "train.checkpoint_images=40")
+    settings = [f"data.path={data}", "data.size=28", "train.total_images=200", "train.batch_size=10"]
+    settings += ["train.tick_images=20", "train.checkpoint_images=40"]
     whole = tiny_run(tmp_path / "whole", *settings).finish()
     for tick, _ in enumerate(tiny_run(tmp_path / "parts", *settings), start=1):
         if tick == 5:
@@ -235,10 +237,12 @@ def test_gradients_that_overflow_are_found_too(tmp_path: Path, monkeypatch: pyte
 def test_interrupt_finishes_the_step_saves_and_resumes_to_the_same_bits(tmp_path: Path, number: int) -> None:
     whole = tiny_run(tmp_path / "whole").finish()
     run = tiny_run(tmp_path / "run")
+    records = iter(run)
+    while next(records).images < 300:
+        pass
+    os.kill(os.getpid(), number)
     with pytest.raises(Interrupted, match="the same command continues"):
-        for progress in run:
-            if progress.images == 300:
-                os.kill(os.getpid(), number)
+        list(records)
     assert run.images_seen == 350
     assert_same_bits(final_state(whole), final_state(tiny_run(tmp_path / "run").finish()))
 
@@ -299,7 +303,7 @@ def test_init_model_starts_from_its_weights(tmp_path: Path, finished_run: Run) -
     first = tiny_run(tmp_path / "run", f"init.model={finished_run.folder}", "train.total_images=50")
     changed = tiny_run(tmp_path / "cold", "train.total_images=50")
     start = finished_run.model.sheet(seed=1).tobytes()
-    warm, cold = (pixels(run.finish().model.sheet(seed=1).tobytes()) for run in (first, changed))
+    warm, cold = (pixels(Model(run.finish().model_path).sheet(seed=1).tobytes()) for run in (first, changed))
     assert abs(warm - pixels(start)).mean() < 0.5 * abs(cold - pixels(start)).mean()
     with pytest.raises(UsageError, match="does not fit recipe 'digits-conv'"):
         tiny_run(tmp_path / "other", f"init.model={finished_run.folder}", recipe="digits-conv").finish()
@@ -316,7 +320,7 @@ def test_unknown_data_train_without_digit_metrics(tmp_path: Path) -> None:
     make_pictures(tmp_path / "pictures", 40)
     run = tiny_run(tmp_path / "run", f"data.path={tmp_path / 'pictures'}", "train.total_images=100").finish()
     assert all(tick["metrics"] == {} for tick in run.stats)
-    assert run.model.class_names == ("even", "odd")
+    assert Model(run.model_path).class_names == ("even", "odd")
 
 
 def test_colour_pictures_with_labels_train_at_32_pixels(tmp_path: Path) -> None:
@@ -326,11 +330,11 @@ def test_colour_pictures_with_labels_train_at_32_pixels(tmp_path: Path) -> None:
         path = tmp_path / "pictures" / "train" / ("red" if number % 2 else "blue") / f"{number}.png"
         path.parent.mkdir(parents=True, exist_ok=True)
         Image.new("RGB", (40, 50), (255 * (number % 2), 0, number)).save(path)
-    settings = ("data.size=32", "data.channels=3", "generator.width=8", "discriminator.width=8")
-    settings += (f"data.path={tmp_path / 'pictures'}", "train.total_images=60", "train.batch_size=12")
+    settings = ["data.size=32", "data.channels=3", "generator.width=8", "discriminator.width=8"]
+    settings += [f"data.path={tmp_path / 'pictures'}", "train.total_images=60", "train.batch_size=12"]
     run = tiny_run(tmp_path / "run", *settings, recipe="digits-conv").finish()
-    assert run.model.sample("red")[0].size == (32, 32)
-    assert run.model.sample("red")[0].mode == "RGB"
+    assert Model(run.model_path).sample("red")[0].size == (32, 32)
+    assert Model(run.model_path).sample("red")[0].mode == "RGB"
 
 
 def test_tensorboard_files_are_written_on_demand(tmp_path: Path) -> None:

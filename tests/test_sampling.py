@@ -80,7 +80,8 @@ def test_sample_gives_pillow_pictures(model: Model) -> None:
 def test_model_without_label_says_so(tmp_path: Path) -> None:
     from conftest import tiny_run
 
-    model = tiny_run(tmp_path / "run", "train.total_images=50", recipe="digits-gan").finish().model
+    run = tiny_run(tmp_path / "run", "train.total_images=50", recipe="digits-gan").finish()
+    model = Model(run.model_path)
     assert len(model.sample(count=5)) == 5
     with pytest.raises(UsageError, match="takes no label"):
         model.sample(7)

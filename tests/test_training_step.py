@@ -7,6 +7,10 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 import torch
+
+from ganvas.config import load_recipe
+from ganvas.tasks import LabelTask
+from ganvas.train.run import resolve
 from reference_course import (
     CGAN_AFFINE,
     CGAN_SHAPES,
@@ -19,10 +23,6 @@ from reference_course import (
     initial_weights,
     paper_step,
 )
-
-from ganvas.config import load_recipe
-from ganvas.tasks import LabelTask
-from ganvas.train.run import resolve
 
 STEPS = 4
 LAYERS = {

@@ -180,9 +180,9 @@ class LabelTask:
     def _update_average(self, images_seen: int, batch: int) -> None:
         if self.average is None:
             return
-        # A twentieth of what was seen at most, so that the first, poor weights are soon forgotten
+        # A tenth of what was seen at most, so that the first, poor weights are soon forgotten
         # (Karras et al. 2020, "EMA ramp-up").
-        half_life = min(self.recipe.train.ema_half_life_images, 0.05 * images_seen)
+        half_life = min(self.recipe.train.ema_half_life_images, 0.1 * images_seen)
         weight = 1 - 0.5 ** (batch / half_life)
         averages: list[Tensor] = list(self.average.parameters())
         weights: list[Tensor] = list(self.generator.parameters())

@@ -1,0 +1,98 @@
+"""Measure digit models: 10,000 drawn pictures, read by the shipped classifier, against the 10,000 test digits.
+
+    python benchmarks/measure_digits.py --data FOLDER digits-cgan runs/mine
+
+FOLDER holds MNIST's four IDX files. Asked accuracy is over 1,000 pictures a class; `digit_frechet` is the Fréchet
+distance on the classifier's 128 features. The first row is the reference: the first 10,000 training digits instead
+of drawn ones.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from ganvas.data.images import LabelledImages
+from ganvas.data.labelled import open_labelled
+from ganvas.inference import Model
+from ganvas.metrics.asked import accuracy_from_logits
+from ganvas.metrics.digit_classifier import FEATURES, DigitClassifier, load_digit_classifier
+from ganvas.metrics.distances import FeatureStatistics, frechet_distance
+
+COUNT = 10_000
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What is quoted of a model: shares in [0, 1] and a distance; accuracies are None without a label."""
+
+    asked_accuracy: float | None
+    asked_accuracy_worst_class: float | None
+    per_class: tuple[float | None, ...]
+    digit_frechet: float
+
+
+class DigitJudge:
+    """The classifier, and the test digits' statistics it compares with."""
+
+    def __init__(self, data: Path) -> None:
+        self.classifier: DigitClassifier = load_digit_classifier()
+        self.test = FeatureStatistics(FEATURES)
+        self.test.update(self._read(open_labelled(data, size=28, channels=1, split="test").images)[1])
+        self._train = open_labelled(data, size=28, channels=1, split="train")
+
+    def _read(self, images: np.ndarray) -> tuple[torch.Tensor, torch.Tensor]:
+        pictures = torch.from_numpy(np.ascontiguousarray(images[..., 0]))[:, None].float() / 127.5 - 1
+        return self.classifier.logits_and_features(pictures)
+
+    def reference(self) -> Measured:
+        """Real training digits in the place of drawn ones."""
+        real: LabelledImages = self._train
+        return self._measured(real.images[:COUNT], real.labels[:COUNT])
+
+    def model(self, model: Model, seed: int = 0) -> Measured:
+        """Pictures of every class in turn."""
+        drawings = list(model.draw(count=COUNT, seed=seed))
+        images = np.concatenate([drawing.images for drawing in drawings])
+        labels = np.concatenate([drawing.labels for drawing in drawings])
+        return self._measured(images, labels if model.class_names else None)
+
+    def _measured(self, images: np.ndarray, labels: np.ndarray | None) -> Measured:
+        logits, features = self._read(images)
+        drawn = FeatureStatistics(FEATURES)
+        drawn.update(features)
+        distance = frechet_distance(drawn, self.test)
+        if labels is None:
+            return Measured(None, None, (), distance)
+        asked = accuracy_from_logits(logits, torch.from_numpy(labels))
+        return Measured(asked.overall, asked.worst, asked.per_class, distance)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("models", nargs="+", help="shipped names, run folders or .safetensors files")
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--json", type=Path)
+    options = parser.parse_args()
+    judge = DigitJudge(options.data)
+    rows = {"10,000 training digits": judge.reference()}
+    rows |= {name: judge.model(Model(name), options.seed) for name in options.models}
+    print("| | asked accuracy | worst class | digit_frechet |\n|---|---|---|---|")
+    for name, row in rows.items():
+        shares = [
+            f"{share:.2%}" if share is not None else "-"
+            for share in (row.asked_accuracy, row.asked_accuracy_worst_class)
+        ]
+        print(f"| {name} | {shares[0]} | {shares[1]} | {row.digit_frechet:.3f} |")
+    if options.json:
+        options.json.write_text(json.dumps({name: asdict(row) for name, row in rows.items()}, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,112 @@
+"""Turn a finished run into a shipped model: float16 weights, measured figures in the header, and the model card.
+
+    python tools/ship_model.py RUN NAME --data FOLDER
+
+FOLDER holds MNIST's four IDX files. Writes src/ganvas/weights/NAME.safetensors and NAME.md.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+ROOT = Path(__file__).parents[1]
+sys.path.insert(0, str(ROOT / "benchmarks"))
+
+from ganvas.inference import Model  # noqa: E402
+from ganvas.model_file import load_model, save_model  # noqa: E402
+from ganvas.train.stats import read_stats  # noqa: E402
+from measure_digits import COUNT, DigitJudge, Measured  # noqa: E402
+
+CARD = """# {name}
+
+{description}
+
+| | |
+|---|---|
+| recipe | `{recipe}` (`ganvas recipes {recipe}`) |
+| trained on | {source}; fingerprint {fingerprint} |
+| images seen | {images:,} of {total:,} |
+| training time | {seconds:,.0f} seconds on {processor}, {threads} threads, {precision} |
+| made with | ganvas {ganvas}, torch {torch} |
+| size | {size:.2f} MB, float16; pictures differ from float32 by at most {level} of 255 |
+| data licence | {licence} |
+
+Measured by `python benchmarks/measure_digits.py --data MNIST {name}`: 10,000 drawn pictures, read by the shipped digit
+classifier, against MNIST's 10,000 test digits.
+
+| metric | value |
+|---|---|
+{metrics}
+{per_class}
+"""
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("run", type=Path)
+    parser.add_argument("name")
+    parser.add_argument("--data", type=Path, required=True)
+    options = parser.parse_args()
+    target = ROOT / "src/ganvas/weights" / f"{options.name}.safetensors"
+    generator, header = load_model(options.run / "model.safetensors")
+    save_model(target, generator, header, half=True)
+    judge = DigitJudge(options.data)
+    measured = judge.model(Model(target))
+    figures = {"digit_frechet": measured.digit_frechet, "digit_frechet_real": judge.reference().digit_frechet}
+    if measured.asked_accuracy is not None and measured.asked_accuracy_worst_class is not None:
+        figures["asked_accuracy"] = measured.asked_accuracy
+        figures["asked_accuracy_worst_class"] = measured.asked_accuracy_worst_class
+    save_model(target, generator, header.model_copy(update={"metrics": figures}), half=True)
+    level = largest_difference(Model(options.run), Model(target))
+    target.with_suffix(".md").write_text(card(options.name, options.run, target, figures, measured, level), "utf-8")
+    print(target.with_suffix(".md").read_text("utf-8"))
+
+
+def largest_difference(whole: Model, half: Model) -> int:
+    """Largest difference of a pixel between float32 and float16 weights over 10,000 pictures, of 255."""
+    pairs = zip(whole.draw(count=COUNT), half.draw(count=COUNT), strict=True)
+    return max(int(np.abs(a.images.astype(int) - b.images.astype(int)).max()) for a, b in pairs)
+
+
+def card(name: str, run: Path, target: Path, figures: dict[str, float], measured: Measured, level: int) -> str:
+    """The model card's text."""
+    import tomllib
+
+    environment: dict[str, Any] = json.loads((run / "environment.json").read_text("utf-8"))
+    recipe = tomllib.loads((run / "recipe.toml").read_text("utf-8"))
+    header = Model(target).header
+    stats = [tick for tick in read_stats(run / "stats.jsonl") if tick["images"] <= header.images_seen]
+    per_class = ""
+    if measured.per_class:
+        shares = " | ".join(f"{share:.1%}" for share in measured.per_class if share is not None)
+        per_class = f"\nAsked accuracy by class:\n\n| {' | '.join(header.class_names)} |\n|{'---|' * 10}\n| {shares} |"
+    return CARD.format(
+        name=name,
+        description=recipe["description"],
+        recipe=recipe["name"],
+        source=header.data.source,
+        fingerprint=header.data.fingerprint,
+        images=header.images_seen,
+        total=recipe["train"]["total_images"],
+        seconds=stats[-1]["seconds"],
+        processor=environment["processor"],
+        threads=environment["threads"],
+        precision=environment["precision"],
+        ganvas=environment["ganvas"],
+        torch=environment["torch"],
+        size=target.stat().st_size / 1e6,
+        level=level,
+        licence=header.data.licence,
+        metrics="\n".join(f"| {key} | {value:.4g} |" for key, value in figures.items()),
+        per_class=per_class,
+    )
+
+
+if __name__ == "__main__":
+    main()
