@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -172,9 +173,10 @@ class LabelTask:
         low, high = value_range(self.generator)
         return pictures.to(self._weights_dtype).mul_((high - low) / 255).add_(low)
 
-    def _autocast(self) -> torch.autocast:
-        enabled = self.recipe.train.precision == "bf16"
-        return torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=enabled)
+    def _autocast(self) -> contextlib.AbstractContextManager[object]:
+        if self.recipe.train.precision == "fp32":
+            return contextlib.nullcontext()
+        return torch.autocast(self.device.type, dtype=torch.bfloat16)
 
     @torch.no_grad()
     def _update_average(self, images_seen: int, batch: int) -> None:

@@ -1,0 +1,192 @@
+"""What the documents say is so: commands run, links lead somewhere, tables are complete."""
+
+from __future__ import annotations
+
+import getpass
+import re
+import shlex
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer.main
+from PIL import Image
+from pydantic import BaseModel
+from pydantic_core import PydanticUndefined
+
+from conftest import TINY
+from ganvas import __version__
+from ganvas.cli.main import _run, app
+from ganvas.config import Recipe, _models_in, recipe_names
+from idx_files import write_set
+
+ROOT = Path(__file__).parents[1]
+DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / "src").rglob("*.md")])
+# Long runs are cut to two steps: this is about the commands, not about what they learn.
+SHORT = [word for setting in (*TINY, "train.total_images=100") for word in ("--set", setting)]
+HOSTS = {"keepachangelog.com", "semver.org", "github.com", "arxiv.org"}
+
+
+def by_name(path: Path) -> str:
+    return path.relative_to(ROOT).as_posix()
+
+
+def blocks(document: Path, language: str) -> list[str]:
+    """The fenced blocks of one language."""
+    return re.findall(rf"^```{language}\n(.*?)^```$", document.read_text("utf-8"), re.MULTILINE | re.DOTALL)
+
+
+def shell_lines(document: Path) -> list[str]:
+    return [line for block in blocks(document, "sh") for line in block.splitlines() if line]
+
+
+def prose(document: Path) -> str:
+    return re.sub(r"^```.*?^```$", "", document.read_text("utf-8"), flags=re.MULTILINE | re.DOTALL)
+
+
+@pytest.fixture
+def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty folder to work in, with the data that the documents speak of."""
+    for number in range(24):
+        path = tmp_path / "my-pictures" / ("cats", "dogs")[number % 2] / f"{number}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.new("RGB", (40, 50), (9 * number, 0, 0)).save(path)
+    write_set(tmp_path / "data" / "mnist")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.mark.parametrize("document", [ROOT / "README.md", ROOT / "docs" / "recipes.md"], ids=by_name)
+def test_commands_of_the_document_run_in_order(document: Path, place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    lines = shell_lines(document)
+    assert lines
+    for line in lines:
+        program, *arguments = shlex.split(line)
+        assert program == "ganvas"
+        code = _run([*arguments, *(SHORT if arguments[0] == "train" else [])])
+        assert code == 0, f"{line}: {capsys.readouterr().err}"
+        if "--out" in arguments:
+            assert Path(arguments[arguments.index("--out") + 1]).exists()
+
+
+def test_korean_commands_are_those_of_the_english_page() -> None:
+    assert set(shell_lines(ROOT / "README.ko.md")) <= set(shell_lines(ROOT / "README.md"))
+    assert shell_lines(ROOT / "README.ko.md")
+
+
+@pytest.mark.parametrize("document", [ROOT / "README.md", ROOT / "README.ko.md"], ids=by_name)
+def test_python_of_the_document_runs(document: Path, place: Path) -> None:
+    code = "\n".join(blocks(document, "python"))
+    assert code
+    exec(compile(code, by_name(document), "exec"), {})
+    assert (place / "seven.png").exists()
+
+
+@pytest.mark.parametrize("document", [ROOT / "README.md", ROOT / "README.ko.md"], ids=by_name)
+def test_table_of_commands_names_each(document: Path) -> None:
+    named = set(re.findall(r"^\| `ganvas ([a-z]+(?: [a-z]+)?)", document.read_text("utf-8"), re.MULTILINE))
+    assert named == set(_command_names(typer.main.get_command(app)))
+
+
+def _command_names(group: Any, above: str = "") -> Iterator[str]:
+    for name, command in group.commands.items():
+        if hasattr(command, "commands"):
+            yield from _command_names(command, f"{name} ")
+        else:
+            yield above + name
+
+
+def test_tree_of_the_readme_is_that_of_the_source() -> None:
+    (tree,) = (block for block in blocks(ROOT / "README.md", "text") if block.startswith("src/ganvas/"))
+    folder = ""
+    told: set[str] = set()
+    for line in tree.splitlines()[1:]:
+        names, *comment = re.split(r" {2,}", line.strip(), maxsplit=1)
+        if line.startswith("    "):
+            assert comment, line
+            told |= {folder + name for name in names.split()}
+        else:
+            folder = names
+            told |= set(names.split())
+    source = ROOT / "src" / "ganvas"
+    there = {path.relative_to(source).as_posix() for path in source.rglob("*.py") if not path.name.startswith("__")}
+    assert {name for name in told if name.endswith(".py")} == there
+    assert all((source / name).exists() for name in told)
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=by_name)
+def test_links_lead_somewhere(document: Path) -> None:
+    text = prose(document)
+    targets = re.findall(r"\]\(([^)\s]+)\)", text) + re.findall(r"^\[[^\]]+\]: (\S+)$", text, re.MULTILINE)
+    for target in targets:
+        if target.startswith("http"):
+            assert target.split("/")[2] in HOSTS, target
+            continue
+        file, _, anchor = target.partition("#")
+        path = (document.parent / file) if file else document
+        assert path.exists(), target
+        if anchor:
+            headings = re.findall(r"^#+ (.+)$", path.read_text("utf-8"), re.MULTILINE)
+            anchors = {re.sub(r"[^\w\- ]", "", heading).strip().lower().replace(" ", "-") for heading in headings}
+            assert anchor in anchors, target
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=by_name)
+def test_no_document_speaks_of_the_machine_it_was_written_on(document: Path) -> None:
+    text = document.read_text("utf-8")
+    for here in (ROOT, ROOT.parent, Path.home(), Path(tempfile.gettempdir())):
+        assert f"{here}/" not in text
+    assert f"{getpass.getuser()}@" not in text
+    # Absolute paths of any machine: none but those of the operating system itself.
+    assert set(re.findall(r"(?<![\w./:)>\]*`-])/[a-z]+/\w+", text)) <= {"/dev/full", "/path/to"}
+
+
+def test_changelog_tells_of_this_version() -> None:
+    assert f"\n## [{__version__}]" in (ROOT / "CHANGELOG.md").read_text("utf-8")
+
+
+def test_shipped_recipes_stand_in_the_changelog() -> None:
+    text = (ROOT / "CHANGELOG.md").read_text("utf-8")
+    assert [name for name in recipe_names() if f"`{name}`" not in text] == []
+
+
+# The page of recipe keys
+
+
+def recipe_keys(model: type[BaseModel] = Recipe, above: str = "") -> dict[str, set[str]]:
+    """Every key of a recipe with its defaults, as TOML writes them, over all kinds of networks and optimisers."""
+    keys: dict[str, set[str]] = {}
+    for name, field in model.model_fields.items():
+        inner = _models_in(field.annotation)
+        for table in inner:
+            for key, defaults in recipe_keys(table, f"{above}{name}.").items():
+                keys.setdefault(key, set()).update(defaults)
+        if not inner:
+            keys[above + name] = {_toml(field.default)}
+    return keys
+
+
+def _toml(value: object) -> str:
+    if value is PydanticUndefined:
+        return "required"
+    if isinstance(value, bool):
+        return str(value).lower()
+    return f'"{value}"' if isinstance(value, str) else repr(value)
+
+
+def test_page_of_recipes_lists_every_key_with_its_default_and_no_other() -> None:
+    told: dict[str, str] = {}
+    for first, default, meaning in re.findall(
+        r"^\| (`.+?`) \| (.+?) \| (.+) \|$", (ROOT / "docs" / "recipes.md").read_text("utf-8"), re.MULTILINE
+    ):
+        assert meaning
+        told |= dict.fromkeys(re.findall(r"`([^`]+)`", first), default)
+    keys = recipe_keys()
+    assert sorted(told) == sorted(keys)
+    for key, defaults in keys.items():
+        # Words in the cell that are no values name the kind that a default belongs to.
+        words = re.findall(r"`([^`]+)`", told[key])
+        values = {word for word in words if not word.isalpha() or word in ("true", "false")}
+        assert (values or {told[key]}) == defaults, key
