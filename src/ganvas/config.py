@@ -103,6 +103,9 @@ class Objective(Settings):
     r1: float = Field(0.0, ge=0, description="gradient penalty on real pictures, gamma of Mescheder 2018")
     r2: float = Field(0.0, ge=0, description="gradient penalty on drawn pictures")
     penalty_interval: int = Field(1, ge=1, description="steps between penalties; their weight is multiplied by it")
+    penalty_final: float = Field(
+        1.0, ge=0, le=1, description="what the penalties' weights have fallen to when the learning rates reach zero"
+    )
 
 
 class Adam(Settings):

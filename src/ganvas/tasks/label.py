@@ -15,7 +15,7 @@ from ganvas import objectives
 from ganvas.config import Recipe
 from ganvas.models import build_discriminator, build_generator, draw, value_range
 from ganvas.tasks.course_step import CourseStep
-from ganvas.tasks.optimisers import Clock, apply_schedule, build_optimiser
+from ganvas.tasks.optimisers import Clock, apply_schedule, build_optimiser, linear_fall
 
 
 @dataclass(frozen=True)
@@ -51,6 +51,7 @@ class LabelTask:
             "discriminator": build_optimiser(recipe.optimiser.discriminator, self.discriminator.parameters()),
         }
         self.steps = 0
+        self._penalty_factor = 1.0
         self._weights_dtype = next(self.generator.parameters()).dtype
         self._course = CourseStep(self, compile_step=compile_step) if CourseStep.serves(recipe) else None
 
@@ -84,6 +85,9 @@ class LabelTask:
         clock = Clock(self.steps, images_seen)
         real = self._to_range(pictures)
         z = self.draw_noise(len(real))
+        # Strong penalties carry the start, weak ones let D see finer differences later (as R3GAN's schedule has it).
+        final = self.recipe.objective.penalty_final
+        self._penalty_factor = final + (1 - final) * linear_fall(self.recipe.train, images_seen)
         gradients = self.gradients(real, labels, z)
         for name, network in self.networks.items():
             updates = gradients.generator if name == "generator" else gradients.discriminator
@@ -154,7 +158,7 @@ class LabelTask:
         penalties = objectives.gradient_penalty(self.discriminator(leaf, labels), leaf).chunk(len(due))
         for (name, weight, _), penalty in zip(due, penalties, strict=True):
             losses[name] = penalty.detach().mean()
-            total = total + weight * objective.penalty_interval * penalty.mean()
+            total = total + weight * self._penalty_factor * objective.penalty_interval * penalty.mean()
         return total
 
     def _accuracy(self, real_logits: Tensor, fake_logits: Tensor) -> dict[str, Tensor]:
