@@ -205,10 +205,11 @@ def test_the_same_command_goes_on_with_a_run_and_then_has_nothing_to_do(
     ganvas: Any, finished_run: Run, tmp_path: Path
 ) -> None:
     command = same_command(finished_run, tmp_path)
-    sorted((tmp_path / "run" / "checkpoints").glob("*.pt"))[-1].unlink()
+    before, last = sorted((tmp_path / "run" / "checkpoints").glob("*.pt"))
+    last.unlink()
     done = ganvas(*command)
     assert done.code == 0
-    assert done.err.startswith("going on at 1,000 of 1,200 images\n")
+    assert done.err.startswith(f"going on at {int(before.stem):,} of 1,200 images\n")
     assert done.out.splitlines() == ["model   run/model.safetensors", "report  run/report.html"]
     again = ganvas(*command)
     assert again == Done(0, done.out, "'run' is complete: 1,200 images. --fresh trains again.\n")

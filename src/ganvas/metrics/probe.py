@@ -24,13 +24,15 @@ class DigitProbe:
     Build it with :meth:`for_data`, which tells when the classifier has nothing to say about the data.
     """
 
-    def __init__(self, classifier: DigitClassifier, reference: FeatureStatistics, task: LabelTask, samples: int):
+    def __init__(
+        self, classifier: DigitClassifier, reference: FeatureStatistics, task: LabelTask, labels: Tensor
+    ) -> None:
         self._classifier = classifier
         self._reference = reference
         self._task = task
         torch.manual_seed(stream_seed(task.recipe.train.seed, "validation", 0))
-        self._noise = task.draw_noise(samples)
-        self._labels = torch.arange(samples, device=task.device) % task.classes
+        self._noise = task.draw_noise(len(labels))
+        self._labels = labels
 
     @classmethod
     def for_data(cls, data: LabelledImages, task: LabelTask) -> DigitProbe | None:
@@ -38,7 +40,7 @@ class DigitProbe:
         if data.images.shape[1:] != (28, 28, 1) or len(data.class_names) != 10:
             return None
         classifier = load_digit_classifier().to(task.device)
-        # As many real as drawn pictures, since the distance's bias depends on their numbers.
+        # As many real as drawn pictures and the same labels: the distance depends on the number and on the mix.
         samples = task.recipe.validation.samples
         chosen = np.random.default_rng(0).permutation(len(data))[:samples]
         pictures = torch.from_numpy(data.images[chosen, :, :, 0]).unsqueeze(1).to(task.device)
@@ -48,7 +50,7 @@ class DigitProbe:
             return None
         reference = FeatureStatistics(FEATURES)
         reference.update(features)
-        return cls(classifier, reference, task, samples)
+        return cls(classifier, reference, task, labels)
 
     def measure(self) -> dict[str, float]:
         """``digit_frechet``, and ``asked_accuracy`` where the generator takes a label."""
