@@ -15,7 +15,7 @@ from ganvas.config import load_recipe
 from ganvas.data.batches import LabelledBatches, stream_seed
 from ganvas.data.labelled import open_labelled
 from ganvas.tasks import LabelTask
-from ganvas.train.matmul import choose_matmul_route, use_matmul_route
+from ganvas.training.matmul import choose_matmul_route, use_matmul_route
 
 
 def main() -> None:

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from ganvas.config import load_recipe
 from ganvas.inference import Model
-from ganvas.train.run import TrainingRun
+from ganvas.training.run import TrainingRun
 from measure_digits import DigitJudge
 
 SCHEDULE = ["train.lr_decay_start_images={half}", "train.lr_decay_images={half}"]

@@ -8,7 +8,7 @@ import pytest
 
 from ganvas.api import Run, train
 from ganvas.config import load_recipe
-from ganvas.train.run import TrainingRun
+from ganvas.training.run import TrainingRun
 
 # 12 ticks of two steps; checkpoints, samples and metrics fall on some of them.
 TINY = (

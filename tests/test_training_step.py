@@ -10,7 +10,7 @@ import torch
 
 from ganvas.config import load_recipe
 from ganvas.tasks import LabelTask
-from ganvas.train.run import resolve
+from ganvas.training.run import resolve
 from reference_course import (
     CGAN_AFFINE,
     CGAN_SHAPES,

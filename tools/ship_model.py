@@ -20,7 +20,7 @@ sys.path.insert(0, str(ROOT / "benchmarks"))
 
 from ganvas.inference import Model  # noqa: E402
 from ganvas.model_file import load_model, save_model  # noqa: E402
-from ganvas.train.stats import read_stats  # noqa: E402
+from ganvas.training.stats import read_stats  # noqa: E402
 from measure_digits import COUNT, DigitJudge, Measured  # noqa: E402
 
 CARD = """# {name}

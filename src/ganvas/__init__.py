@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from ganvas.errors import GanvasError as GanvasError
     from ganvas.errors import UsageError as UsageError
     from ganvas.inference import Model as Model
-    from ganvas.train.signals import Interrupted as Interrupted
-    from ganvas.train.stats import Progress as Progress
+    from ganvas.training.signals import Interrupted as Interrupted
+    from ganvas.training.stats import Progress as Progress
 
 _HOME = {
     "load": "ganvas.api",
@@ -33,8 +33,8 @@ _HOME = {
     "UsageError": "ganvas.errors",
     "Model": "ganvas.inference",
     "Run": "ganvas.api",
-    "Interrupted": "ganvas.train.signals",
-    "Progress": "ganvas.train.stats",
+    "Interrupted": "ganvas.training.signals",
+    "Progress": "ganvas.training.stats",
 }
 __all__ = ["__version__", *_HOME]
 

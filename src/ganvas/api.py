@@ -8,9 +8,9 @@ from pathlib import Path
 from ganvas.config import Recipe, load_recipe, recipe_names
 from ganvas.inference import Model
 from ganvas.report import write_report
-from ganvas.train.run import TrainingRun
-from ganvas.train.stats import Progress
-from ganvas.train.tensorboard import TensorBoard
+from ganvas.training.run import TrainingRun
+from ganvas.training.stats import Progress
+from ganvas.training.tensorboard import TensorBoard
 
 
 class Run(TrainingRun):

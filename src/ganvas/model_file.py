@@ -9,12 +9,12 @@ from typing import Annotated, Literal
 
 import safetensors
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 from torch import Tensor, nn
 
 from ganvas import config
 from ganvas.errors import GanvasError
-from ganvas.files import atomic_path
+from ganvas.files import atomic_write
 from ganvas.models import build_generator
 
 FORMAT_VERSION = 1
@@ -61,8 +61,8 @@ def save_model(path: Path, generator: nn.Module, header: ModelHeader, *, half: b
         name: (value.half() if half and value.is_floating_point() else value).detach().cpu().contiguous()
         for name, value in generator.state_dict().items()
     }
-    with atomic_path(path) as temporary:
-        save_file(weights, temporary, metadata={HEADER_KEY: header.model_dump_json()})
+    # As bytes first: the library's own writer reports a full disk by an error of its own, not by an OSError.
+    atomic_write(path, save(weights, metadata={HEADER_KEY: header.model_dump_json()}))
 
 
 def read_header(path: Path) -> ModelHeader:

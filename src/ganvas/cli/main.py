@@ -6,7 +6,6 @@ import logging
 import sys
 from typing import Annotated
 
-import click
 import typer
 
 from ganvas import __version__
@@ -55,10 +54,11 @@ def main(arguments: list[str] | None = None) -> None:
 def _run(arguments: list[str] | None) -> int:
     try:
         result = app(arguments, standalone_mode=False)
-    except click.ClickException as error:
-        error.show()
-        return WRONG_USAGE
-    except (click.Abort, KeyboardInterrupt):
+    except typer.TyperException as error:
+        # Without arguments the help has been printed and the message is empty.
+        message = " ".join(error.format_message().split())
+        return _fail(f"{message} (--help tells more)", WRONG_USAGE) if message else WRONG_USAGE
+    except (typer.Abort, KeyboardInterrupt):
         return _fail("interrupted", INTERRUPTED)
     except UsageError as error:
         return _fail(str(error), WRONG_USAGE)

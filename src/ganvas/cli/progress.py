@@ -11,7 +11,7 @@ import typer
 
 if TYPE_CHECKING:
     from ganvas.api import Run
-    from ganvas.train.stats import Progress
+    from ganvas.training.stats import Progress
 
 PLAIN_LINE_SECONDS = 5.0
 
@@ -22,7 +22,7 @@ def train_with_display(run: Run) -> None:
     Raises:
         typer.Exit: with code 130 after Ctrl-C or SIGTERM, everything saved.
     """
-    from ganvas.train.signals import Interrupted
+    from ganvas.training.signals import Interrupted
 
     if run.images_seen:
         typer.echo(f"going on at {run.images_seen:,} of {run.recipe.train.total_images:,} images", err=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from ganvas.errors import UsageError
-from ganvas.train.stats import Progress
+from ganvas.training.stats import Progress
 
 
 class TensorBoard:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import logging
-import pickle
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from ganvas.files import atomic_path
+from ganvas.files import atomic_write
 
 KEPT = 2
 log = logging.getLogger(__name__)
@@ -26,18 +26,21 @@ def save_checkpoint(folder: Path, images: int, state: dict[str, Any]) -> None:
     Raises:
         GanvasError: the disk is full or the folder cannot be written; older checkpoints stay.
     """
-    with atomic_path(checkpoint_path(folder, images)) as temporary:
-        torch.save(state, temporary)
-    for old in sorted(folder.glob("*.pt"))[:-KEPT]:
+    # Into memory first: torch's own writer reports a full disk by a RuntimeError, not by an OSError.
+    buffer = io.BytesIO()
+    torch.save(state, buffer)
+    atomic_write(checkpoint_path(folder, images), buffer.getvalue())
+    for old in sorted(folder.glob("[0-9]*.pt"))[:-KEPT]:
         old.unlink(missing_ok=True)
 
 
 def load_newest_checkpoint(folder: Path, device: torch.device) -> dict[str, Any] | None:
     """The newest checkpoint that can be read; a damaged one is reported and the one before is used."""
-    for path in sorted(folder.glob("*.pt"), reverse=True):
+    for path in sorted(folder.glob("[0-9]*.pt"), reverse=True):
         try:
             state: dict[str, Any] = torch.load(path, map_location=device, weights_only=True)
-        except (OSError, RuntimeError, EOFError, ValueError, KeyError, pickle.UnpicklingError) as error:
+        except Exception as error:
+            # Damaged bytes fail anywhere between the zip's directory and the unpickler, with any type.
             log.warning("checkpoint '%s' is damaged (%s); trying the one before", path, str(error).split("\n")[0])
             continue
         return state

@@ -20,9 +20,9 @@ from ganvas.model_file import ModelHeader, TrainingData, save_model
 from ganvas.models import value_range
 from ganvas.pictures import grid, save_png, to_uint8
 from ganvas.tasks import LabelTask
-from ganvas.train.checkpoint import load_newest_checkpoint, save_checkpoint
-from ganvas.train.signals import Interrupted, stop_requests
-from ganvas.train.stats import (
+from ganvas.training.checkpoint import load_newest_checkpoint, save_checkpoint
+from ganvas.training.signals import Interrupted, stop_requests
+from ganvas.training.stats import (
     Averages,
     Progress,
     append_stats,

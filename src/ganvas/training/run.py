@@ -18,18 +18,19 @@ from ganvas import __version__, config
 from ganvas.data.batches import LabelledBatches, stream_seed
 from ganvas.data.labelled import LabelledImages, open_labelled
 from ganvas.device import torch_device
-from ganvas.errors import UsageError
+from ganvas.errors import GanvasError, UsageError
 from ganvas.files import atomic_write
 from ganvas.inference import resolve_model
 from ganvas.metrics.probe import DigitProbe
 from ganvas.model_file import load_model
 from ganvas.tasks import LabelTask
-from ganvas.train.loop import training_loop
-from ganvas.train.matmul import MatmulRoute, choose_matmul_route, processor_name, use_matmul_route
-from ganvas.train.stats import Progress, read_stats
+from ganvas.training.loop import training_loop
+from ganvas.training.matmul import MatmulRoute, choose_matmul_route, processor_name, use_matmul_route
+from ganvas.training.stats import Progress, read_stats
 
 RECIPE, ENVIRONMENT, STATS, MODEL = "recipe.toml", "environment.json", "stats.jsonl", "model.safetensors"
 CHECKPOINTS, SAMPLES = "checkpoints", "samples"
+_START_OVER = "use --fresh to start over in a new folder"
 
 
 class TrainingRun:
@@ -74,8 +75,8 @@ class TrainingRun:
     @property
     def images_seen(self) -> int:
         """Real images seen up to the newest checkpoint."""
-        names = [int(path.stem) for path in (self.folder / CHECKPOINTS).glob("*.pt")]
-        return max(names, default=0)
+        names = [path.stem for path in (self.folder / CHECKPOINTS).glob("*.pt")]
+        return max((int(name) for name in names if name.isdecimal()), default=0)
 
     @property
     def complete(self) -> bool:
@@ -130,7 +131,10 @@ class TrainingRun:
             if self.folder.is_file() or (self.folder.is_dir() and any(self.folder.iterdir())):
                 raise UsageError(f"'{self.folder}' holds something else than a run: choose another folder with --out")
             return
-        earlier = config.parse_recipe(tomllib.loads(recipe_file.read_text("utf-8")), str(recipe_file))
+        try:
+            earlier = config.parse_recipe(tomllib.loads(recipe_file.read_text("utf-8")), str(recipe_file))
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError, UsageError) as error:
+            raise GanvasError(f"'{recipe_file}' is damaged ({error}): {_START_OVER}") from error
         # Where the data lie may change; that they are the same is checked below.
         moved = earlier.model_copy(update={"data": earlier.data.model_copy(update={"path": self.recipe.data.path})})
         changes = config.difference(moved, self.recipe)
@@ -141,7 +145,10 @@ class TrainingRun:
             )
         environment = self.folder / ENVIRONMENT
         if environment.exists():
-            before = json.loads(environment.read_text("utf-8"))["data"]["fingerprint"]
+            try:
+                before = json.loads(environment.read_text("utf-8"))["data"]["fingerprint"]
+            except (ValueError, KeyError, TypeError) as error:
+                raise GanvasError(f"'{environment}' is damaged ({error!r}): {_START_OVER}") from error
             if before != self.data.fingerprint:
                 raise UsageError(
                     f"'{self.folder}' was trained on other data (fingerprint {before}, now {self.data.fingerprint}). "
