@@ -19,6 +19,8 @@ from pathlib import Path
 
 import torch
 
+from ganvas.training.stats import read_stats
+
 SETTINGS = ("train.total_images=120000", "train.batch_size=100")
 COMMON = (
     "train.tick_images=1000",
@@ -42,29 +44,35 @@ def kill_and_resume(
     folder: Path, kills: int, seed: int, settings: Sequence[str] = SETTINGS, recipe: str = "digits-cgan"
 ) -> Outcome:
     """Train once without and once with ``kills`` kills in ``folder``, and compare weights and optimiser state."""
-    start = time.monotonic()
     subprocess.run(command(folder / "whole", recipe, settings), check=True, capture_output=True)
-    whole_seconds = time.monotonic() - start
     draw = random.Random(seed)
-    done = starts = 0
-    while True:
-        starts += 1
-        process = subprocess.Popen(
-            command(folder / "killed", recipe, settings), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
-        )
-        try:
-            # A kill on average every (life of the run / kills); start-up is repeated each time and added.
-            process.wait(timeout=None if done == kills else 3 + draw.random() * 2 * whole_seconds / kills)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.communicate()
-            done += 1
-            continue
-        errors = process.communicate()[1].decode()
-        if process.returncode:
-            raise SystemExit(f"a resumed run failed: {errors}")
-        break
-    return Outcome(done, starts, same_bits(newest(folder / "whole"), newest(folder / "killed")))
+    total = progress(folder / "whole")
+    # A kill comes a moment after training has passed a random place; a quarter of them while the program starts.
+    places = sorted(draw.uniform(0, 0.9 * total) if draw.random() < 0.75 else 0.0 for _ in range(kills))
+    for place in places:
+        process = start(folder / "killed", recipe, settings)
+        while place and progress(folder / "killed") < place and process.poll() is None:
+            time.sleep(0.01)
+        time.sleep(draw.uniform(0, 0.5 if place else 8.0))
+        if process.poll() is not None:
+            raise SystemExit(f"the run ended before it was killed: {process.communicate()[1].decode()}")
+        process.kill()
+        process.communicate()
+    last = start(folder / "killed", recipe, settings)
+    errors = last.communicate()[1].decode()
+    if last.returncode:
+        raise SystemExit(f"the resumed run failed: {errors}")
+    return Outcome(kills, kills + 1, same_bits(newest(folder / "whole"), newest(folder / "killed")))
+
+
+def start(out: Path, recipe: str, settings: Sequence[str]) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(command(out, recipe, settings), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+
+
+def progress(run: Path) -> int:
+    """Images seen by the last line of stats.jsonl."""
+    lines = read_stats(run / "stats.jsonl")
+    return int(lines[-1]["images"]) if lines else 0
 
 
 def command(out: Path, recipe: str, settings: Sequence[str]) -> list[str]:
