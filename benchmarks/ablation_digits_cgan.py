@@ -42,7 +42,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--out", type=Path, default=Path("docs/ablation"))
     parser.add_argument("--runs", type=Path, default=Path("runs/ablation"))
-    parser.add_argument("--images", type=int, default=150_000)
+    parser.add_argument("--images", type=int, default=100_000)
     parser.add_argument("--seeds", type=int, default=3)
     options = parser.parse_args()
     judge = DigitJudge(options.data)

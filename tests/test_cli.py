@@ -32,7 +32,7 @@ from idx_files import idx_bytes, write_set
 SMALL = [argument for setting in (*TINY, "train.total_images=200") for argument in ("--set", setting)]
 SHIPPED = ["digits-cgan", "digits-cgan-course", "digits-conv", "digits-gan"]
 OPTIONS = {
-    "demo": ["--images", "--out"],
+    "demo": ["--fresh", "--images", "--out"],
     "train": ["--data", "--device", "--dry-run", "--fresh", "--out", "--set", "--tensorboard", "recipe"],
     "sample": ["--count", "--device", "--label", "--out", "--seed", "--sheet", "model"],
     "data check": ["--channels", "--json", "--size", "path"],

@@ -120,16 +120,35 @@ def test_memory_does_not_grow_with_the_count(model: Model, tmp_path: Path) -> No
     assert grown_mb < 25
 
 
-def test_same_noise_sheet_shares_a_column_and_interpolation_starts_and_ends_at_noises(model: Model) -> None:
-    shared = model.sheet("same-noise", ["2", "5"], count=4, seed=1)
-    grid = model.sheet("grid", ["2"], count=4, seed=1)
-    left = shared.size[0] - 4 * 30 - 2  # pictures of 28 with gaps of 2; what is left of them is the row's label
-    top_row = np.asarray(shared)[2:30, left:]
-    assert np.array_equal(top_row[:, -29:-1], np.asarray(grid)[2:30, -29:-1]) or top_row.shape[0] == 28
-    path = model.sheet("interpolation", [2], count=5, seed=1)
-    ends = model.sheet("same-noise", [2], count=2, seed=1)
-    a, b = np.asarray(path), np.asarray(ends)
-    assert np.array_equal(a[:, -30:], b[:, -30:])
+def cells(sheet: Image.Image, rows: int, columns: int) -> list[list[np.ndarray]]:
+    """The pictures of a sheet at its right and lower end: 28 pixels enlarged twice, gaps of 2."""
+    pixels = np.asarray(sheet.convert("L"))
+    pitch = 2 * 28 + 2
+    top, left = pixels.shape[0] - rows * pitch, pixels.shape[1] - columns * pitch
+    return [
+        [
+            pixels[top + r * pitch : top + r * pitch + 56 : 2, left + c * pitch : left + c * pitch + 56 : 2]
+            for c in range(columns)
+        ]
+        for r in range(rows)
+    ]
+
+
+def test_a_column_of_the_same_noise_sheet_is_one_noise(model: Model) -> None:
+    sheet = cells(model.sheet("same-noise", ["2", "5"], count=3, seed=1), 2, 3)
+    alone = arrays(model, [2], count=3, seed=1)[..., 0]
+    other = arrays(model, [5], count=3, seed=1)[..., 0]
+    for column in range(3):
+        assert np.array_equal(sheet[0][column], alone[column])
+        assert np.array_equal(sheet[1][column], other[column])
+
+
+def test_interpolation_goes_from_one_noise_to_the_next(model: Model) -> None:
+    path = cells(model.sheet("interpolation", [2], count=5, seed=1), 1, 5)[0]
+    ends = arrays(model, [2], count=2, seed=1)[..., 0].astype(int)
+    assert np.abs(path[0].astype(int) - ends[0]).max() <= 1
+    assert np.abs(path[-1].astype(int) - ends[1]).max() <= 1
+    assert not np.array_equal(path[2], path[0])
 
 
 def test_sheet_too_large_for_a_picture_is_refused(model: Model, tmp_path: Path) -> None:

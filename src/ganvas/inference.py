@@ -240,9 +240,12 @@ class Model:
                 f"a sheet of {cells:,} pictures: expected 1 to {SHEET_LIMIT:,}; "
                 "write more pictures to an .npz file or a folder"
             )
+        # Digits are tiny on today's screens; a large sheet stays at its own size.
+        scale = 2 if self.header.size <= 32 and cells <= 1_000 else 1
         if kind == "grid":
             drawings = list(self._draw_chunks(chosen, cells, seed))
-            return _rows_by_label(np.concatenate([drawing.images for drawing in drawings]), len(chosen), names)
+            images = np.concatenate([drawing.images for drawing in drawings])
+            return _rows_by_label(images, len(chosen), names, scale)
         columns = cells // len(chosen)
         random = np.random.Generator(np.random.Philox(seed))
         if kind == "same-noise":
@@ -251,22 +254,22 @@ class Model:
             start, end = self._noise(random, 2)
             noise = _interpolate(start, end, columns, straight=self._uniform_noise)
         images = self._draw(np.tile(noise, (len(chosen), 1)), np.repeat(np.array(chosen, dtype=np.int64), columns))
-        return grid(images, columns, row_labels=names)
+        return grid(images, columns, row_labels=names, scale=scale)
 
 
-def _rows_by_label(images: Pixels, classes: int, names: Sequence[str] | None) -> Image.Image:
+def _rows_by_label(images: Pixels, classes: int, names: Sequence[str] | None, scale: int) -> Image.Image:
     """Lay out pictures that go round ``classes`` labels: one label a row, or ten a row where there is one label."""
     if classes == 1:
         rows = -(-len(images) // 10)
-        return grid(images, 10, row_labels=None if names is None else [names[0], *[""] * (rows - 1)])
+        return grid(images, 10, row_labels=None if names is None else [names[0], *[""] * (rows - 1)], scale=scale)
     if len(images) < classes:
-        return grid(images, 1, row_labels=None if names is None else names[: len(images)])
+        return grid(images, 1, row_labels=None if names is None else names[: len(images)], scale=scale)
     columns = -(-len(images) // classes)
     # A last, cut round leaves the last rows one picture short: white cells keep the others in place.
     filled = np.full((columns * classes, *images.shape[1:]), 255, dtype=np.uint8)
     filled[: len(images)] = images
     by_label = filled.reshape(columns, classes, *images.shape[1:]).swapaxes(0, 1)
-    return grid(by_label.reshape(filled.shape), columns, row_labels=names)
+    return grid(by_label.reshape(filled.shape), columns, row_labels=names, scale=scale)
 
 
 def _interpolate(start: Floats, end: Floats, steps: int, *, straight: bool) -> Floats:

@@ -12,7 +12,8 @@ RECIPE = "digits-cgan"
 
 def demo(
     out: Annotated[Path, typer.Option(help="Where the run, the report and the picture go.")] = Path("ganvas-demo"),
-    images: Annotated[int, typer.Option(min=128, help="Real images to train on, with repetition.")] = 1_000_000,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Start over in a new folder; nothing is deleted.")] = False,
+    images: Annotated[int, typer.Option(min=128, help="Real images to train on, with repetition.")] = 500_000,
 ) -> None:
     """The two-minute tour on embedded data: train, draw ten of each digit, compare with the shipped model, report.
 
@@ -23,7 +24,10 @@ def demo(
     from ganvas.pictures import save_png
     from ganvas.report import Comparison, side_by_side, write_report
 
-    run = api.train(RECIPE, out=out, settings=[f"train.total_images={images}"])
+    # Looked at often: the reader is there, and the report shows how the digits form.
+    settings = [f"train.total_images={images}", "train.sample_images=25000"]
+    settings += ["validation.every_images=25000", "validation.samples=1000"]
+    run = api.train(RECIPE, out=out, settings=settings, fresh=fresh)
     if not run.complete:
         train_with_display(run)
     sheets = []
@@ -31,7 +35,7 @@ def demo(
         measured = model.header.metrics.get("asked_accuracy")
         note = f"{model.header.images_seen:,} images seen, {model.header.data.source}"
         sheets.append(Comparison(title, model.sheet(), measured, note))
-    picture = out / "digits.png"
+    picture = run.folder / "digits.png"
     save_png(side_by_side(sheets), picture)
     report = write_report(run.folder, comparison=sheets)
     typer.echo(f"picture  {picture.resolve()}")
