@@ -22,6 +22,8 @@ from ganvas.objectives import generator_row_scale
 if TYPE_CHECKING:
     from ganvas.tasks.label import LabelTask
 
+# Of a maximum (N, units): which piece it is (N, 1, units), and where ReLU lets the gradient pass (N, units).
+Winner = tuple[Tensor, Tensor | None]
 Result = tuple[dict[str, Tensor], Sequence[Tensor], Sequence[Tensor]]
 
 
@@ -107,11 +109,11 @@ def course_gradients(
     # D: real and drawn pictures as one batch of 2N.
     pictures = torch.cat([real, fake])
     twice = torch.cat([labels, labels])
-    pic_max, pic_mask = _maxout(mm(pictures, d_pic_w.t()) + d_pic_b, 5, relu_pieces)
-    label_max, label_mask = _maxout(d_label_w.t() + d_label_b, 5, relu_pieces)
+    pic_max, pic_winner = _maxout(mm(pictures, d_pic_w.t()) + d_pic_b, 5, relu_pieces)
+    label_max, label_winner = _maxout(d_label_w.t() + d_label_b, 5, relu_pieces)
     d_units = pic_max.shape[1]
     d_joint_table = label_max @ d_joint_w[:, d_units:].t() + d_joint_b
-    h, h_mask = _maxout(mm(pic_max, d_joint_w[:, :d_units].t()) + d_joint_table[twice], 4, relu_pieces)
+    h, h_winner = _maxout(mm(pic_max, d_joint_w[:, :d_units].t()) + d_joint_table[twice], 4, relu_pieces)
     logits = h @ d_out_w[0] + d_out_b
     real_logits, fake_logits = logits[:n], logits[n:]
     losses = {
@@ -124,10 +126,10 @@ def course_gradients(
     # Backward through D, once, for D's loss.
     one_hot = F.one_hot(labels, classes).to(wide)
     upstream = torch.cat([-torch.sigmoid(-real_logits), torch.sigmoid(fake_logits)]) / n
-    d_h = _maxout_backward(upstream[:, None] * d_out_w, h_mask)
+    d_h = _maxout_backward(upstream[:, None] * d_out_w, 4, h_winner)
     d_h_by_class = one_hot.t() @ (d_h[:n] + d_h[n:])
-    d_label = _maxout_backward(d_h_by_class @ d_joint_w[:, d_units:], label_mask)
-    d_pic = _maxout_backward(mm(d_h, d_joint_w[:, :d_units]), pic_mask)
+    d_label = _maxout_backward(d_h_by_class @ d_joint_w[:, d_units:], 5, label_winner)
+    d_pic = _maxout_backward(mm(d_h, d_joint_w[:, :d_units]), 5, pic_winner)
     d_gradients = (
         mm(d_pic.t(), pictures),
         d_pic.sum(0),
@@ -160,20 +162,20 @@ def course_gradients(
     return losses, g_gradients, d_gradients
 
 
-def _maxout(h: Tensor, pieces: int, relu_pieces: bool) -> tuple[Tensor, Tensor]:
-    """The maximum over pieces (N, units), and where its gradient goes (N, pieces, units) bool."""
-    h = h.reshape(len(h), pieces, -1)
-    top = h.amax(1)
-    # One piece takes the gradient, the first where several are equal: in bfloat16 that is not rare.
-    free = top > 0 if relu_pieces else torch.ones_like(top, dtype=torch.bool)
-    taken = []
-    for piece in range(pieces):
-        mine = (h[:, piece] == top) & free
-        free = free & ~mine
-        taken.append(mine)
-    return (F.relu(top) if relu_pieces else top), torch.stack(taken, dim=1)
+def _maxout(h: Tensor, pieces: int, relu_pieces: bool) -> tuple[Tensor, Winner]:
+    """The maximum over pieces (N, units), and the way back for its gradient.
+
+    One piece takes the gradient even where several are equal, which is not rare in bfloat16.
+    """
+    top, piece = h.reshape(len(h), pieces, -1).max(1, keepdim=True)
+    top = top.squeeze(1)
+    return (F.relu(top), (piece, top > 0)) if relu_pieces else (top, (piece, None))
 
 
-def _maxout_backward(upstream: Tensor, mask: Tensor) -> Tensor:
+def _maxout_backward(upstream: Tensor, pieces: int, winner: Winner) -> Tensor:
     """Gradient (N, pieces * units) of the Dense output for that of the maximum (N, units)."""
-    return (upstream[:, None] * mask).flatten(1)
+    piece, passes = winner
+    if passes is not None:
+        upstream = upstream * passes
+    spread = upstream.new_zeros(len(upstream), pieces, upstream.shape[1])
+    return spread.scatter_(1, piece, upstream[:, None]).flatten(1)
