@@ -198,7 +198,7 @@ def summary(contestant: Contestant, baseline: Contestant | None, peak: dict[str,
     gflops = float(contestant.description.get("gflop", step_gflop())) / median * 1e3
     row: dict[str, Any] = {
         "name": contestant.name, "median_ms": median, "min_ms": min(every), "gflops": gflops,
-        "description": contestant.description, "command": contestant.command, "rounds_ms": contestant.rounds,
+        "description": contestant.description, "rounds_ms": contestant.rounds,
         "idle_cpu_share": contestant.idle_cpu / contestant.idle_seconds if contestant.idle_seconds else 0.0,
     }  # fmt: skip
     precision = str(contestant.description.get("precision", "fp32"))
@@ -291,7 +291,7 @@ def processor() -> str:
     return next((line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), "unknown")
 
 
-def printed(result: dict[str, Any], baseline: str) -> str:
+def printed(result: dict[str, Any], baseline: str = BASELINE) -> str:
     """The table and what has to be said below it."""
     machine, peak = result["machine"], result["peak_gflops"]
     lines = [table(result["rows"], baseline), ""]

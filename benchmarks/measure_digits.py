@@ -14,6 +14,7 @@ import argparse
 import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -90,17 +91,22 @@ def main() -> None:
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
     judge = DigitJudge(options.data)
-    rows = {"10,000 training digits": judge.reference()}
-    rows |= {name: judge.model(Model(name), options.seed) for name in options.models}
-    print("| | asked accuracy | worst class | digit_frechet |\n|---|---|---|---|")
-    for name, row in rows.items():
-        shares = [
-            f"{share:.2%}" if share is not None else "-"
-            for share in (row.asked_accuracy, row.asked_accuracy_worst_class)
-        ]
-        print(f"| {name} | {shares[0]} | {shares[1]} | {row.digit_frechet:.3f} |")
+    rows = {"10,000 training digits": asdict(judge.reference())}
+    rows |= {name: asdict(judge.model(Model(name), options.seed)) for name in options.models}
+    print(table(rows))
     if options.json:
-        options.json.write_text(json.dumps({name: asdict(row) for name, row in rows.items()}, indent=1) + "\n")
+        options.json.parent.mkdir(parents=True, exist_ok=True)
+        options.json.write_text(json.dumps(rows, indent=1) + "\n")
+
+
+def table(rows: dict[str, Any]) -> str:
+    """The rows as Markdown."""
+    lines = ["| | asked accuracy | worst class | digit_frechet |", "|---|---|---|---|"]
+    for name, row in rows.items():
+        shares = (row["asked_accuracy"], row["asked_accuracy_worst_class"])
+        overall, worst = ("-" if share is None else f"{share:.2%}" for share in shares)
+        lines.append(f"| {name} | {overall} | {worst} | {row['digit_frechet']:.3f} |")
+    return "\n".join(lines)
 
 
 if __name__ == "__main__":

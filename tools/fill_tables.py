@@ -1,0 +1,57 @@
+"""Write the tables of the documents from the results in docs/results.
+
+    python tools/fill_tables.py          fill them
+    python tools/fill_tables.py --check  say which are out of date, exit 1 if any is
+
+A table stands between `<!-- table NAME -->` and `<!-- end -->`, NAME being a file of docs/results without ending.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parents[1]
+sys.path.insert(0, str(ROOT / "benchmarks"))
+
+import ablation_digits_cgan  # noqa: E402
+import cgan_step  # noqa: E402
+import measure_digits  # noqa: E402
+
+TABLES: dict[str, Callable[[dict[str, Any]], str]] = {
+    "digits": measure_digits.table,
+    "ablation-digits-cgan": ablation_digits_cgan.table,
+    "cgan-step": cgan_step.printed,
+}
+PLACE = re.compile(r"(<!-- table ([\w-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
+
+
+def filled(text: str) -> str:
+    """A document with its tables made anew."""
+
+    def table(match: re.Match[str]) -> str:
+        result = json.loads((ROOT / "docs/results" / f"{match[2]}.json").read_text("utf-8"))
+        return f"{match[1]}{TABLES[match[2]](result)}\n{match[3]}"
+
+    return PLACE.sub(table, text)
+
+
+def main() -> None:
+    stale = []
+    for path in sorted((ROOT / "docs").glob("*.md")):
+        before = path.read_text("utf-8")
+        after = filled(before)
+        if before != after:
+            stale.append(path.name)
+            if "--check" not in sys.argv:
+                path.write_text(after, "utf-8")
+    print(f"tables {'out of date' if '--check' in sys.argv else 'written'} in: {', '.join(stale) or 'none'}")
+    sys.exit(bool(stale) and "--check" in sys.argv)
+
+
+if __name__ == "__main__":
+    main()
