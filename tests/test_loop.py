@@ -251,6 +251,25 @@ def test_interrupt_finishes_the_step_saves_and_resumes_to_the_same_bits(tmp_path
 
 
 @pytest.mark.skipif(os.name != "posix", reason="sends POSIX signals")
+def test_interrupt_does_not_move_what_is_measured_and_kept(tmp_path: Path) -> None:
+    # Metrics are due every 70 images and looked at each 100: a stop in between must not shift them.
+    settings = ["validation.every_images=70", "train.sample_images=70", "train.total_images=600"]
+    whole = tiny_run(tmp_path / "whole", *settings).finish()
+    records = iter(tiny_run(tmp_path / "run", *settings))
+    while next(records).images < 200:
+        pass
+    os.kill(os.getpid(), signal.SIGINT)
+    with pytest.raises(Interrupted):
+        list(records)
+    resumed = tiny_run(tmp_path / "run", *settings).finish()
+    measured = [{tick["images"]: tick["metrics"] for tick in run.stats if tick["metrics"]} for run in (whole, resumed)]
+    assert measured[0] == measured[1]
+    drawn = [sorted(path.name for path in (run.folder / "samples").iterdir()) for run in (whole, resumed)]
+    assert drawn[0] == drawn[1]
+    assert whole.model_path.read_bytes() == resumed.model_path.read_bytes()
+
+
+@pytest.mark.skipif(os.name != "posix", reason="sends POSIX signals")
 def test_command_line_exits_130_after_saving(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "ganvas", "train", "digits-cgan", "--out", str(tmp_path / "run")]
     process = subprocess.Popen(

@@ -149,7 +149,7 @@ def grid(
         raise ValueError(f"expected {count} captions, found {len(captions)}")
     if row_labels is not None and len(row_labels) != rows:
         raise ValueError(f"expected {rows} row labels, found {len(row_labels)}")
-    text_size = max(11, min(16, height // 5))
+    text_size = max(11, min(16, height // 4))
     lines = 1 + max((text.count("\n") for text in captions), default=0) if captions else 0
     below = lines * (text_size + 3) + 4 if lines else 0
     left = round(max((_length(text, text_size) for text in row_labels), default=0)) + 8 if row_labels else 0

@@ -59,10 +59,10 @@ def training_loop(
 
     # Go on from the newest checkpoint, or from the beginning.
     state = load_newest_checkpoint(folder / "checkpoints", task.device)
-    images, seconds = 0, 0.0
+    images, seconds, last_tick = 0, 0.0, 0
     if state is not None:
         task.load_state_dict(state["task"])
-        images, seconds = state["images"], state["seconds"]
+        images, seconds, last_tick = state["images"], state["seconds"], state["last_tick"]
         writer.best, writer.metrics = state["best"], state["metrics"]
     drop_stats_after(folder / "stats.jsonl", images)
     if images == 0:
@@ -79,7 +79,8 @@ def training_loop(
             averages.add(task.step(pictures, labels, images))
             before, images = images, images + len(labels)
             stopping = stop_requested()
-            if not (_passed(before, images, settings.tick_images) or images == total or stopping):
+            due = _passed(before, images, settings.tick_images) or images == total
+            if not (due or stopping):
                 continue
 
             # Tick: the only place where the loop waits for the device.
@@ -90,8 +91,11 @@ def training_loop(
             speed = (images - tick_images) / max(now - tick_start, 1e-9)
             if broken is not None or not is_finite(norms):
                 raise GanvasError(_diagnosis(task, broken, norms, tick_images, images, folder))
+            # What is measured, drawn and kept must not depend on where a run was stopped: only regular ticks count.
+            span = (last_tick, images) if due else (images, images)
+            last_tick = images if due else last_tick
             metrics: dict[str, float] = {}
-            if probe and (_passed(tick_images, images, task.recipe.validation.every_images) or images == total):
+            if probe and (_passed(*span, task.recipe.validation.every_images) or images == total):
                 metrics = probe.measure()
                 writer.keep_if_best(images, metrics)
             progress = Progress(
@@ -107,10 +111,10 @@ def training_loop(
                 metrics=metrics,
             )
             append_stats(folder / "stats.jsonl", progress)
-            if _passed(tick_images, images, settings.sample_images) or images == total:
+            if _passed(*span, settings.sample_images) or images == total:
                 writer.samples(images)
-            if _passed(tick_images, images, settings.checkpoint_images) or images == total or stopping:
-                writer.checkpoint(images, seconds)
+            if _passed(*span, settings.checkpoint_images) or images == total or stopping:
+                writer.checkpoint(images, seconds, last_tick)
             yield progress
             if stopping and images < total:
                 raise Interrupted(f"stopped at {images:,} of {total:,} images; the same command continues")
@@ -139,12 +143,13 @@ class _RunWriter:
         sheet = grid(to_uint8(np.moveaxis(drawn, 1, 3)), 10, row_labels=names)
         save_png(sheet, self.folder / "samples" / f"{images:010d}.png")
 
-    def checkpoint(self, images: int, seconds: float) -> None:
+    def checkpoint(self, images: int, seconds: float, last_tick: int) -> None:
         """Save the whole state, and the model file unless a better one by the recipe's metric is kept."""
         state: dict[str, Any] = {
             "task": self.task.state_dict(),
             "images": images,
             "seconds": seconds,
+            "last_tick": last_tick,
             "metrics": self.metrics,
             "best": self.best,
         }
