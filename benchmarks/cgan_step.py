@@ -347,9 +347,10 @@ def main() -> None:
             result = run(asked, commands, Path(scratch))
         except ContestantError as error:
             sys.exit(f"cgan_step: {error}")
-    if asked.json:
-        asked.json.write_text(json.dumps(result, indent=1) + "\n")
     print(printed(result, asked.baseline))
+    if asked.json:
+        asked.json.parent.mkdir(parents=True, exist_ok=True)
+        asked.json.write_text(json.dumps(result, indent=1) + "\n")
 
 
 if __name__ == "__main__":

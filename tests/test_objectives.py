@@ -114,3 +114,29 @@ def test_hand_written_step_equals_autograd(activation: str) -> None:
         [*ours.generator, *ours.discriminator], [*expected.generator, *expected.discriminator], strict=True
     ):
         torch.testing.assert_close(found, wanted, rtol=1e-10, atol=1e-14)
+
+
+def test_step_runs_uncompiled_where_compiling_fails(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def no_compiler(*_: object, **__: object) -> object:
+        def fails(*_: object) -> None:
+            raise RuntimeError("g++: command not found\nand a long story")
+
+        return fails
+
+    monkeypatch.setattr(torch, "compile", no_compiler)
+    tasks = []
+    for compiled in ("true", "false"):
+        torch.manual_seed(0)
+        recipe = load_recipe("digits-cgan-course", [f"train.compile={compiled}", "train.batch_size=4"])
+        tasks.append(LabelTask(recipe, 10, torch.device("cpu")))
+    pictures, labels = torch.zeros(4, 1, 28, 28, dtype=torch.uint8), torch.arange(4)
+    losses = []
+    for task in tasks:
+        for step in range(2):
+            torch.manual_seed(step)
+            last = task.step(pictures, labels, step * 4)
+        losses.append(last)
+    assert losses[0] == losses[1]
+    assert caplog.text.count("g++: command not found") == 1

@@ -4,11 +4,12 @@ It computes what ``LabelTask._autograd_gradients`` computes for the same recipe 
 real and drawn pictures pass D as one batch; one backward pass through D serves both losses
 (:func:`ganvas.objectives.generator_row_scale`); and whatever depends on the label alone is computed once a class
 instead of once a picture. Being one pure function it can be compiled, which autograd modules gain nothing from.
-Layer sizes and the two variants of Maxout are those of MODELS: ``dense-conditional`` against ``maxout``.
+It serves ``dense-conditional`` against ``maxout``, both variants of Maxout.
 """
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +23,8 @@ from ganvas.objectives import generator_row_scale
 if TYPE_CHECKING:
     from ganvas.tasks.label import LabelTask
 
+log = logging.getLogger(__name__)
+
 # Of a maximum (N, units): which piece it is (N, 1, units), and where ReLU lets the gradient pass (N, units).
 Winner = tuple[Tensor, Tensor | None]
 Result = tuple[dict[str, Tensor], Sequence[Tensor], Sequence[Tensor]]
@@ -30,16 +33,14 @@ Result = tuple[dict[str, Tensor], Sequence[Tensor], Sequence[Tensor]]
 class CourseStep:
     """Calls :func:`course_gradients` with the task's weights, compiled for whole batches if asked to."""
 
-    def __init__(self, task: LabelTask, *, compile_step: bool) -> None:
+    def __init__(self, task: LabelTask) -> None:
         settings = task.recipe.discriminator
         assert isinstance(settings, MaxoutDiscriminator)
         self._task = task
         self._relu_pieces = settings.activation == "relu"
         self._dtype = torch.bfloat16 if task.recipe.train.precision == "bf16" else torch.float32
         self._batch_size = task.recipe.train.batch_size
-        self._compiled: Callable[..., Any] = (
-            torch.compile(course_gradients, dynamic=False) if compile_step else course_gradients
-        )
+        self._whole_batch: Callable[..., Result] = _compiled() if task.recipe.train.compile else course_gradients
 
     @staticmethod
     def serves(recipe: Recipe) -> bool:
@@ -56,7 +57,7 @@ class CourseStep:
     def __call__(self, real: Tensor, labels: Tensor, z: Tensor) -> Result:
         generator, discriminator = self._task.generator, self._task.discriminator
         # The last batch of an epoch is smaller: compiling a second time for it would cost more than it saves.
-        function = self._compiled if len(real) == self._batch_size else course_gradients
+        function = self._whole_batch if len(real) == self._batch_size else course_gradients
         dtype = self._dtype if real.dtype == torch.float32 else real.dtype
         with torch.no_grad():
             losses, g_gradients, d_gradients = function(
@@ -69,6 +70,27 @@ class CourseStep:
                 dtype,
             )
         return losses, g_gradients, d_gradients
+
+
+def _compiled() -> Callable[..., Result]:
+    """:func:`course_gradients` compiled at its first call; uncompiled, with a warning, where that fails."""
+    function: Callable[..., Result] = torch.compile(course_gradients, dynamic=False)
+    tried = False
+
+    def call(*arguments: Any) -> Result:
+        nonlocal function, tried
+        if tried:
+            return function(*arguments)
+        tried = True
+        try:
+            return function(*arguments)
+        except Exception as error:
+            # Compilers fail in as many ways as there are machines: no headers, no OpenMP, no room for a cache.
+            log.warning("the step could not be compiled and runs uncompiled: %s", str(error).split("\n")[0])
+            function = course_gradients
+            return function(*arguments)
+
+    return call
 
 
 def course_gradients(

@@ -34,10 +34,9 @@ class LabelTask:
         recipe: a resolved recipe.
         classes: number of classes of the data.
         device: where the networks live.
-        compile_step: compile the hand-written step of the course's cGAN (needs a C++ compiler at run time).
     """
 
-    def __init__(self, recipe: Recipe, classes: int, device: torch.device, *, compile_step: bool = False) -> None:
+    def __init__(self, recipe: Recipe, classes: int, device: torch.device) -> None:
         self.recipe = recipe
         self.classes = classes
         self.device = device
@@ -53,7 +52,7 @@ class LabelTask:
         self.steps = 0
         self._penalty_factor = 1.0
         self._weights_dtype = next(self.generator.parameters()).dtype
-        self._course = CourseStep(self, compile_step=compile_step) if CourseStep.serves(recipe) else None
+        self._course = CourseStep(self) if CourseStep.serves(recipe) else None
 
     @property
     def networks(self) -> dict[str, nn.Module]:

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import json
-import logging
 import os
 import platform
-import shutil
 import subprocess
 import tomllib
 from collections.abc import Iterator
@@ -32,7 +30,6 @@ from ganvas.training.stats import Progress, read_stats
 
 RECIPE, ENVIRONMENT, STATS, MODEL = "recipe.toml", "environment.json", "stats.jsonl", "model.safetensors"
 CHECKPOINTS, SAMPLES = "checkpoints", "samples"
-log = logging.getLogger(__name__)
 _START_OVER = "use --fresh to start over in a new folder"
 
 
@@ -106,8 +103,7 @@ class TrainingRun:
         self._prepare_folder()
         use_matmul_route(self._matmul_route())
         torch.manual_seed(stream_seed(self.recipe.train.seed, "weights", 0))
-        compile_step = self.recipe.train.compile and _finds_compiler()
-        task = LabelTask(self.recipe, len(self.data.class_names), self.device, compile_step=compile_step)
+        task = LabelTask(self.recipe, len(self.data.class_names), self.device)
         if self.recipe.init.model:
             self._start_from(task, self.recipe.init.model)
         batch_size, seed = self.recipe.train.batch_size, self.recipe.train.seed
@@ -203,15 +199,6 @@ def describe_environment(recipe: config.Recipe, data: LabelledImages, device: to
             "classes": list(data.class_names),
         },
     }
-
-
-def _finds_compiler() -> bool:
-    """Whether torch.compile will find a C++ compiler; training goes on without one, at the pace of the eager step."""
-    name = os.environ.get("CXX") or ("cl" if os.name == "nt" else "g++")
-    found = shutil.which(name) is not None
-    if not found:
-        log.warning("train.compile is on, but no C++ compiler '%s' was found: the step runs uncompiled", name)
-    return found
 
 
 def _git_state() -> str | None:
