@@ -15,7 +15,7 @@ from ganvas.config import load_recipe
 from ganvas.data.batches import LabelledBatches, stream_seed
 from ganvas.data.labelled import open_labelled
 from ganvas.tasks import LabelTask
-from ganvas.training.matmul import choose_matmul_route, use_matmul_route
+from ganvas.training.matmul import choose_matmul_route, matmul_route
 
 
 def main() -> None:
@@ -28,7 +28,6 @@ def main() -> None:
     settings = [f"train.precision={precision}", f"train.compile={str(compiled).lower()}"]
     recipe = load_recipe(name, settings)
     route = choose_matmul_route()
-    use_matmul_route(route)
     device = torch.device("cpu")
     data = open_labelled(None, size=28, channels=1, split="train")
     task = LabelTask(recipe, 10, device)
@@ -57,7 +56,8 @@ def main() -> None:
                 step()
         products = [event.flops for event in counted.key_averages() if event.key in ("aten::mm", "aten::addmm")]
         description["gflop"] = sum(products) / steps / 1e9
-    serve(step, description)
+    with matmul_route(route):
+        serve(step, description)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Kill a training run with SIGKILL at random moments, resume it each time, and compare the final weights bit by bit.
+"""Kill a training run with SIGKILL at random moments, resume it each time, and compare what it ends with bit by bit.
 
     python benchmarks/kill_and_resume.py --kills 20
 
@@ -19,6 +19,7 @@ from pathlib import Path
 
 import torch
 
+from ganvas.training.folder import CHECKPOINTS, MODEL
 from ganvas.training.stats import read_stats
 
 SETTINGS = ("train.total_images=120000", "train.batch_size=100")
@@ -43,7 +44,7 @@ class Outcome:
 def kill_and_resume(
     folder: Path, kills: int, seed: int, settings: Sequence[str] = SETTINGS, recipe: str = "digits-cgan"
 ) -> Outcome:
-    """Train once without and once with ``kills`` kills in ``folder``, and compare weights and optimiser state."""
+    """Train once without and once with ``kills`` kills in ``folder``, and compare what they end with."""
     subprocess.run(command(folder / "whole", recipe, settings), check=True, capture_output=True)
     draw = random.Random(seed)
     total = progress(folder / "whole")
@@ -62,7 +63,8 @@ def kill_and_resume(
     errors = last.communicate()[1].decode()
     if last.returncode:
         raise SystemExit(f"the resumed run failed: {errors}")
-    return Outcome(kills, kills + 1, same_bits(newest(folder / "whole"), newest(folder / "killed")))
+    whole, killed = (ending(folder / name) for name in ("whole", "killed"))
+    return Outcome(kills, kills + 1, same_bits(whole, killed))
 
 
 def start(out: Path, recipe: str, settings: Sequence[str]) -> subprocess.Popen[bytes]:
@@ -80,8 +82,10 @@ def command(out: Path, recipe: str, settings: Sequence[str]) -> list[str]:
     return [sys.executable, "-m", "ganvas", "train", recipe, "--out", str(out), *changes]
 
 
-def newest(run: Path) -> object:
-    return torch.load(sorted((run / "checkpoints").glob("*.pt"))[-1], weights_only=True)["task"]
+def ending(run: Path) -> dict[str, object]:
+    """Weights and optimiser state of the newest checkpoint, and the model file's bytes."""
+    newest = sorted((run / CHECKPOINTS).glob("*.pt"))[-1]
+    return {"task": torch.load(newest, weights_only=True)["task"], "model": (run / MODEL).read_bytes()}
 
 
 def same_bits(left: object, right: object) -> bool:
@@ -100,8 +104,8 @@ def main() -> None:
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         outcome = kill_and_resume(Path(folder), options.kills, options.seed, recipe=options.recipe)
-    print(f"{outcome.kills} kills, {outcome.starts} starts; final weights and optimiser state identical to the")
-    print(f"uninterrupted run: {outcome.identical}")
+    print(f"{outcome.kills} kills, {outcome.starts} starts; final weights, optimiser state and model file identical")
+    print(f"to the uninterrupted run's: {outcome.identical}")
     sys.exit(not outcome.identical)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import re
 import resource
 import shlex
@@ -27,6 +28,7 @@ from ganvas.api import Run
 from ganvas.cli.main import _run, app
 from ganvas.config import load_recipe
 from ganvas.inference import shipped_models
+from ganvas.model_file import load_model, save_model
 from idx_files import idx_bytes, write_set
 
 SMALL = [argument for setting in (*TINY, "train.total_images=200") for argument in ("--set", setting)]
@@ -243,6 +245,8 @@ def test_the_same_command_goes_on_with_a_run_and_then_has_nothing_to_do(
         ("sample RUN --count 1000001", "expected 1 to 1,000,000"),
         ("sample RUN --count 100000", "write more pictures to an .npz file or a folder"),
         ("sample RUN --count ten", "--count"),
+        ("sample RUN --device gpu", "no device 'gpu': expected auto, cpu, cuda, mps"),
+        ("train digits-cgan --device cdua", "Did you mean 'cuda'"),
         ("sample RUN --seed -1", "--seed"),
         ("sample RUN --sheet circle", "'same-noise'"),
         ("sample RUN --out x.jpg", "expected FILE.png, FILE.npz or a folder"),
@@ -419,6 +423,78 @@ def test_a_place_that_cannot_be_written_is_named(ganvas: Any, finished_run: Run,
     done = ganvas(*(str(finished_run.folder) if word == "RUN" else word for word in command.split()))
     assert done.code == 1
     assert "cannot write '/proc/x" in one_line(done)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        MemoryError(),
+        RuntimeError("[enforce fail at alloc_cpu.cpp:127] err == 0. DefaultCPUAllocator: can't allocate memory: you"),
+        type("OutOfMemoryError", (RuntimeError,), {})("CUDA"),
+    ],
+)
+def test_memory_that_ran_out_fails_in_one_line(ganvas: Any, monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
+    def greedy(_: object) -> None:
+        raise error
+
+    monkeypatch.setattr("ganvas.inference.resolve_model", greedy)
+    done = ganvas("sample", "digits-cgan")
+    assert done.code == 1
+    assert "out of memory" in one_line(done)
+
+
+def test_other_runtime_errors_are_not_hidden(ganvas: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(_: object) -> None:
+        raise RuntimeError("a mistake of ours")
+
+    monkeypatch.setattr("ganvas.inference.resolve_model", broken)
+    with pytest.raises(RuntimeError, match="a mistake of ours"):
+        ganvas("sample", "digits-cgan")
+
+
+def test_a_device_that_is_not_here_fails_in_one_line(ganvas: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    import torch
+
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
+    done = ganvas("sample", "digits-cgan", "--device", "mps")
+    assert done.code == 1
+    assert "device 'mps' is not available here" in one_line(done)
+
+
+def test_auto_does_not_choose_the_untested_mps(monkeypatch: pytest.MonkeyPatch) -> None:
+    import torch
+
+    from ganvas.device import torch_device
+
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    assert torch_device("auto").type == "cpu"
+    assert torch_device("mps").type == "mps"
+
+
+def test_class_names_beyond_the_encoding_of_a_pipe_are_escaped(finished_run: Run, tmp_path: Path) -> None:
+    generator, header = load_model(finished_run.model_path)
+    names = ("猫", *header.class_names[1:])
+    save_model(tmp_path / "x.safetensors", generator, header.model_copy(update={"class_names": names}))
+    done = subprocess.run(
+        [sys.executable, "-m", "ganvas", "info", tmp_path / "x.safetensors"],
+        capture_output=True,
+        text=True,
+        env=os.environ | {"PYTHONIOENCODING": "cp1252"},
+    )
+    assert done.returncode == 0, done.stderr
+    assert r"\u732b, 1, 2" in done.stdout
+
+
+def test_drawing_many_pictures_shows_its_progress_on_a_terminal_only(
+    ganvas: Any, finished_run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    command = ["sample", finished_run.folder, "--count", "2001", "--out", "x.npz"]
+    assert ganvas(*command) == Done(0, "x.npz\n", "")
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True)
+    done = ganvas(*command)
+    assert (done.code, done.out) == (0, "x.npz\n")
+    assert "drawing" in done.err
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")

@@ -25,6 +25,14 @@ def test_setting_changes_one_key() -> None:
     assert difference(before, after) == ["train.batch_size: 128 -> 64"]
 
 
+def test_whole_numbers_do_for_fractions() -> None:
+    assert load_recipe("digits-cgan", ["objective.r1=2"]).objective.r1 == 2.0
+
+
+def test_another_description_is_no_difference() -> None:
+    assert difference(load_recipe("digits-cgan"), load_recipe("digits-cgan", ["description=mine"])) == []
+
+
 def test_epochs_replace_total_images_and_back() -> None:
     recipe = load_recipe("digits-cgan", ["train.epochs=3"])
     assert (recipe.train.epochs, recipe.train.total_images) == (3, 0)
@@ -40,6 +48,16 @@ def test_epochs_replace_total_images_and_back() -> None:
         ("generator.latnt=64", ["generator.latnt", "Did you mean 'generator.latent'?"]),
         ("train.batch_size=many", ["train.batch_size", "'many'"]),
         ("train.batch_size=0", ["train.batch_size", "0"]),
+        ("train.batch_size=true", ["train.batch_size", "integer", "True"]),
+        ("train.batch_size=64.0", ["train.batch_size", "integer", "64.0"]),
+        ("train.compile=1", ["train.compile", "boolean", "1"]),
+        ("optimiser.generator.lr=inf", ["optimiser.generator.lr", "finite", "inf"]),
+        ("objective.r1=nan", ["objective.r1", "finite", "nan"]),
+        ("generator={network='conv', width=30}", ["generator.width", "multiple of 4", "30"]),
+        ("discriminator={network='conv', width=6}", ["discriminator.width", "multiple of 4", "6"]),
+        ("name='../else where'", ["name", "'../else where'", "folder"]),
+        ("name='..'", ["name", "'..'", "folder"]),
+        ("name=''", ["name", "''", "folder"]),
         ("train.precision=fp8", ["train.precision", "fp8", "bf16"]),
         ("generator.network=unet", ["generator", "unet", "dense-conditional"]),
         ("discriminator.network=dense", ["discriminator.activation", "does not belong"]),

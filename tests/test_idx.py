@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import gzip
+import hashlib
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from ganvas.data import open_labelled
+from ganvas.data import known, open_labelled
 from ganvas.data.idx import Part, read_idx, read_idx_folder
 from ganvas.errors import GanvasError
 from idx_files import idx_bytes, write_set
@@ -158,6 +160,21 @@ def test_class_names_and_licence_come_from_the_texts_beside(tmp_path: Path) -> N
     data = read_idx_folder(folder, "train")
     assert data.class_names == ("고양이", "dog", "fish", "bird")
     assert data.licence == "CC0"
+
+
+def test_a_known_set_is_recognised_by_its_labels_and_images(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = write_set(tmp_path)
+    sums = {file.name: hashlib.sha256(file.read_bytes()).hexdigest() for file in folder.iterdir()}
+    small = replace(known.MNIST, title="Small", licence="CC0", class_names=tuple("abcdefghij"), sha256=sums)
+    monkeypatch.setattr(known, "KNOWN_SETS", (known.MNIST, small))
+    data = read_idx_folder(folder, "train")
+    assert (data.source, data.licence, data.class_names) == ("Small (train)", "CC0", tuple("abcdefghij"))
+    # Corrupted pictures under the same labels, as in MNIST-C, are another set.
+    images = folder / "train-images-idx3-ubyte"
+    images.write_bytes(images.read_bytes()[:-1] + b"\x5a")
+    data = read_idx_folder(folder, "train")
+    assert (data.licence, data.class_names) == ("unknown", tuple("0123456789"))
+    assert "Small" not in data.source
 
 
 @pytest.mark.parametrize(("text", "said"), [(b"a\na\n", "'a' twice"), (b"\xff\xfe\x00", "UTF-8")])

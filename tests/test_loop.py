@@ -145,6 +145,11 @@ def test_damaged_checkpoint_is_reported_and_the_one_before_used(
     assert state is not None
     assert state["images"] == 800
     assert "000000001200.pt' is damaged" in caplog.text
+    save_checkpoint(tmp_path / "run" / "checkpoints", 900, {"images": 900})
+    save_checkpoint(tmp_path / "run" / "checkpoints", 1000, {"images": 1000})
+    state = load_newest_checkpoint(tmp_path / "run" / "checkpoints", CPU)
+    assert state is not None
+    assert state["images"] == 1000, "a damaged one does not crowd out good ones"
 
 
 def test_checkpoints_hold_no_code(finished_run: Run) -> None:
@@ -193,6 +198,77 @@ def test_fresh_starts_beside_and_deletes_nothing(tmp_path: Path) -> None:
     assert second.folder == tmp_path / "run-2"
     second.finish()
     assert {path: path.read_bytes() for path in first.folder.rglob("*") if path.is_file()} == before
+
+
+@pytest.mark.parametrize("left", ["environment.json", ".environment.json.4711.partial", "nothing but the folder"])
+def test_run_killed_in_its_first_moment_goes_on(tmp_path: Path, left: str, finished_run: Run) -> None:
+    (tmp_path / "run").mkdir()
+    if left == "environment.json":
+        shutil.copy(finished_run.folder / left, tmp_path / "run")
+    elif left.endswith(".partial"):
+        (tmp_path / "run" / left).write_text("{")
+    run = tiny_run(tmp_path / "run", "train.total_images=50").finish()
+    assert run.complete
+    assert not list(run.folder.rglob("*.partial"))
+
+
+def test_refused_setting_leaves_no_folder(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="digits-cgn"):
+        tiny_run(tmp_path / "run", "init.model=digits-cgn")
+    with pytest.raises(UsageError, match="does not fit"):
+        tiny_run(tmp_path / "run", "init.model=digits-conv").finish()
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs advisory locks")
+def test_second_process_in_the_same_folder_is_refused(tmp_path: Path) -> None:
+    records = iter(tiny_run(tmp_path / "run"))
+    next(records)
+    with pytest.raises(GanvasError, match="another process is training"):
+        tiny_run(tmp_path / "run").finish()
+
+
+def test_one_class_cannot_learn_from_wrong_labels(tmp_path: Path) -> None:
+    from PIL import Image
+
+    (tmp_path / "pictures" / "train" / "only").mkdir(parents=True)
+    Image.new("L", (28, 28)).save(tmp_path / "pictures" / "train" / "only" / "1.png")
+    with pytest.raises(GanvasError, match=r"one class.*objective.wrong_labels=0"):
+        tiny_run(tmp_path / "run", f"data.path={tmp_path / 'pictures'}")
+
+
+def test_goes_on_with_a_warning_where_the_bits_will_differ(
+    tmp_path: Path, finished_run: Run, caplog: pytest.LogCaptureFixture
+) -> None:
+    shutil.copytree(finished_run.folder, tmp_path / "run")
+    path = tmp_path / "run" / "environment.json"
+    path.write_text(json.dumps(json.loads(path.read_text("utf-8")) | {"threads": 96}), "utf-8")
+    tiny_run(tmp_path / "run")
+    assert "threads 96 ->" in caplog.text
+
+
+def test_inexact_products_are_never_chosen(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A processor that really computes permitted bfloat16 products, remembered as one that does not."""
+    from ganvas.training import matmul
+
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    with monkeypatch.context() as faster:
+        faster.setattr(matmul, "_measure", lambda: "onednn")
+        faster.setattr(matmul, "_error", lambda a, b: 0.0)
+        assert matmul.choose_matmul_route() == "onednn"
+    monkeypatch.setattr(matmul, "_error", lambda a, b: 2e-3)
+    assert matmul.choose_matmul_route() == "default"
+
+
+def test_training_leaves_the_products_of_the_process_as_they_were(tmp_path: Path) -> None:
+    from ganvas.training.matmul import _products, matmul_route
+
+    before = _products().fp32_precision
+    for _ in tiny_run(tmp_path / "run", "train.total_images=200"):
+        assert _products().fp32_precision == before
+    with matmul_route("onednn"):
+        assert _products().fp32_precision == "bf16"
+    assert _products().fp32_precision == before
 
 
 def test_folder_of_something_else_is_refused(tmp_path: Path) -> None:

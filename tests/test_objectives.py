@@ -45,6 +45,15 @@ def test_row_scale_turns_the_gradient_of_d_into_that_of_g(kind: Adversarial) -> 
     torch.testing.assert_close(of_d * scale, of_g, rtol=1e-12, atol=0)
 
 
+def test_row_scale_holds_in_float32_for_logits_far_below_zero() -> None:
+    """Where D has run away, G must still get the gradient of -log s(D) in full: 1 a sample."""
+    fake = torch.tensor([-20.0, -65.0, -75.0], requires_grad=True)
+    (of_d,) = torch.autograd.grad(objectives.discriminator_loss("bce", torch.zeros(3), fake).sum(), fake)
+    scale = objectives.generator_row_scale("bce", torch.zeros(3), fake.detach())
+    assert scale is not None
+    torch.testing.assert_close(of_d * scale, -torch.ones(3))
+
+
 def test_gradient_penalty_is_half_the_squared_slope() -> None:
     slope = torch.randn(1, 2, 4, 4)
     pictures = torch.randn(3, 2, 4, 4, requires_grad=True)

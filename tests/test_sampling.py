@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import resource
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,7 +12,16 @@ from PIL import Image
 
 from ganvas.api import Run, load
 from ganvas.errors import GanvasError, UsageError
-from ganvas.inference import CHUNK, Model, resolve_model, shipped_models
+from ganvas.inference import (
+    CHUNK,
+    SHEET_PIXELS,
+    SHEET_SIDE,
+    Model,
+    _interpolate,
+    _most_cells,
+    resolve_model,
+    shipped_models,
+)
 
 
 @pytest.fixture(scope="module")
@@ -63,6 +73,28 @@ def test_unknown_label_names_the_known_ones(model: Model, label: int | str) -> N
         model.sample(label)
 
 
+@pytest.mark.parametrize("labels", [np.int64(7), np.array([7]), np.array(["7"]), (7,), iter([7]), [np.uint8(7)]])
+def test_labels_may_be_any_whole_numbers_or_text(model: Model, labels: Any) -> None:
+    assert np.array_equal(np.concatenate([d.images for d in model.draw(labels, count=3)]), arrays(model, [7], count=3))
+
+
+@pytest.mark.parametrize("labels", [[], np.array([]), 7.0, [None], [[7]]])
+def test_labels_that_are_none_of_these_are_refused(model: Model, labels: Any) -> None:
+    for draw in (model.sample, model.draw, lambda chosen: model.sheet("grid", chosen)):
+        with pytest.raises(UsageError, match="label"):
+            draw(labels)
+
+
+@pytest.mark.parametrize("seed", [-1, 1.5, None])
+def test_seed_below_zero_is_refused(model: Model, tmp_path: Path, seed: Any) -> None:
+    for draw in (model.sample, model.draw, lambda label, seed: model.save(tmp_path / "x.npz", label, seed=seed)):
+        with pytest.raises(UsageError, match=f"seed is {seed}: expected a whole number from 0"):
+            draw(7, seed=seed)
+    with pytest.raises(UsageError, match="seed is"):
+        model.sheet("interpolation", seed=seed)
+    assert not list(tmp_path.iterdir())
+
+
 @pytest.mark.parametrize("count", [0, -3])
 def test_count_below_one_is_refused(model: Model, count: int) -> None:
     with pytest.raises(UsageError, match=f"{count}"):
@@ -102,6 +134,14 @@ def test_npz_holds_images_and_labels(model: Model, tmp_path: Path) -> None:
         assert np.array_equal(file["images"], arrays(model, [2, 5], count=CHUNK + 5, seed=3)[..., 0])
 
 
+def test_count_may_be_any_whole_number(model: Model, tmp_path: Path) -> None:
+    model.save(tmp_path / "x.npz", count=np.int64(3))  # type: ignore[arg-type]
+    with np.load(tmp_path / "x.npz") as file:
+        assert file["images"].shape == (3, 28, 28)
+    with pytest.raises(UsageError, match=r"count is 2\.5"):
+        model.save(tmp_path / "x.npz", count=2.5)  # type: ignore[arg-type]
+
+
 def test_folder_gets_one_png_each_named_by_number_and_class(model: Model, tmp_path: Path) -> None:
     model.save(tmp_path / "out", ["2", "5"], count=4)
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [
@@ -109,6 +149,15 @@ def test_folder_gets_one_png_each_named_by_number_and_class(model: Model, tmp_pa
     ]  # fmt: skip
     first = np.asarray(Image.open(tmp_path / "out" / "000000-2.png"))
     assert np.array_equal(first, arrays(model, [2, 5], count=4)[0, :, :, 0])
+
+
+def test_long_class_names_make_file_names_that_fit(
+    model: Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = tuple(f"{number}" + "猫" * 254 for number in range(10))
+    monkeypatch.setattr(model, "header", model.header.model_copy(update={"class_names": names}))
+    model.save(tmp_path / "out", count=2)
+    assert [path.name[:8] for path in sorted((tmp_path / "out").iterdir())] == ["000000-0", "000001-1"]
 
 
 def test_memory_does_not_grow_with_the_count(model: Model, tmp_path: Path) -> None:
@@ -151,10 +200,37 @@ def test_interpolation_goes_from_one_noise_to_the_next(model: Model) -> None:
     assert not np.array_equal(path[2], path[0])
 
 
+@pytest.mark.parametrize("factor", [1, 3, -0.7, -1])
+@pytest.mark.parametrize("latent", [1, 100])
+def test_interpolation_between_parallel_noises_is_straight(factor: float, latent: int) -> None:
+    start = np.random.default_rng(0).standard_normal((latent,), dtype=np.float32)
+    end = np.float32(factor) * start
+    path = _interpolate(start, end, 5, straight=False)
+    assert np.allclose(path, np.linspace(start, end, 5), atol=1e-6)
+
+
 def test_sheet_too_large_for_a_picture_is_refused(model: Model, tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match=r"1,000,000 pictures: expected 1 to 40,000.*\.npz"):
+    with pytest.raises(UsageError, match=r"1,000,000 pictures: 21,660 fit.*\.npz"):
         model.save(tmp_path / "x.png", count=1_000_000)
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("labels", [None, [7]])
+def test_the_largest_sheet_stays_within_its_pixels(model: Model, labels: list[int] | None) -> None:
+    sheet = model.sheet("grid", labels, count=21_660)
+    assert 60_000 < max(sheet.size) <= SHEET_SIDE + 100
+    with pytest.raises(UsageError, match="21,660 fit"):
+        model.sheet("grid", labels, count=21_661)
+
+
+@pytest.mark.parametrize("size", [8, 28, 64, 1024])
+@pytest.mark.parametrize("across", [1, 10, 60, 300])
+def test_a_sheet_is_limited_in_pixels_not_in_pictures(size: int, across: int) -> None:
+    most, pitch = _most_cells(across, size), size + 2
+    assert most * pitch**2 <= SHEET_PIXELS
+    assert min(across, most) * pitch <= SHEET_SIDE
+    assert -(-most // across) * pitch <= SHEET_SIDE
+    assert most >= min(across, SHEET_SIDE // pitch)
 
 
 @pytest.mark.parametrize("name", ["x.jpg", "x.tar.gz"])
@@ -180,6 +256,27 @@ def test_nothing_half_written_is_left_when_the_disk_is_full(model: Model, tmp_pa
 def test_unknown_model_names_the_nearest_shipped_one() -> None:
     with pytest.raises(UsageError, match="Did you mean 'digits-cgan'"):
         load("digit-cgan")
+
+
+def test_a_shipped_name_comes_before_a_folder_of_that_name(
+    finished_run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "digits-cgan").mkdir()
+    (tmp_path / "digits-cgan" / "model.safetensors").write_bytes(finished_run.model_path.read_bytes())
+    own = Path("digits-cgan/model.safetensors")
+    assert resolve_model("digits-cgan").name == "digits-cgan.safetensors"
+    assert resolve_model("./digits-cgan") == own
+    assert resolve_model(tmp_path / "digits-cgan") == tmp_path / own
+    assert resolve_model(Path("./digits-cgan")) == own
+
+
+def test_a_run_is_called_as_its_folder_also_from_within(
+    finished_run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(finished_run.folder)
+    for model in (".", "model.safetensors", "../finished"):
+        assert load(model).name == "finished"
 
 
 def test_folder_that_is_no_run_is_named(tmp_path: Path) -> None:

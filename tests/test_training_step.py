@@ -1,4 +1,5 @@
-"""The training step against an independent float64 implementation written from the specification alone."""
+"""The training step, in float64 and in float32 as it ships, against an independent float64 implementation written
+from the specification alone."""
 
 from __future__ import annotations
 
@@ -25,6 +26,9 @@ from reference_course import (
 )
 
 STEPS = 4
+# With this seed the two largest pieces of a Maxout unit are never closer than 4e-7. Where they are (3e-8 with seed 1)
+# float32 may take the other piece: then the gradient goes another way and biases differ by 6e-3, both being right.
+SEED = 5
 LAYERS = {
     "hidden.0": "hidden1",
     "hidden.1": "hidden2",
@@ -35,10 +39,11 @@ LAYERS = {
 }
 
 
-@pytest.fixture(autouse=True)
-def double_precision() -> Iterator[None]:
-    torch.set_default_dtype(torch.float64)
-    yield
+@pytest.fixture(params=[torch.float64, torch.float32], ids=["float64", "float32"])
+def dtype(request: pytest.FixtureRequest) -> Iterator[torch.dtype]:
+    """What the task computes in; float32 is what ships."""
+    torch.set_default_dtype(request.param)
+    yield request.param
     torch.set_default_dtype(torch.float32)
 
 
@@ -69,8 +74,8 @@ def load_weights(task: LabelTask, weights: dict[str, np.ndarray]) -> None:
                 value.copy_(torch.from_numpy(np.ascontiguousarray(array.T if name.endswith("weight") else array)))
 
 
-def batches(seed: int = 0, count: int = 128) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
-    random = np.random.default_rng(seed)
+def batches(count: int = 128) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+    random = np.random.default_rng(SEED)
     while True:
         pictures = torch.from_numpy(random.integers(0, 256, (count, 1, 28, 28), dtype=np.uint8))
         yield pictures, torch.from_numpy(random.integers(0, 10, count))
@@ -96,17 +101,18 @@ def test_course_step_agrees_with_the_reference(
     settings: tuple[str, ...],
     shapes: dict[str, tuple[int, int]],
     pair: Pair | None,
+    dtype: torch.dtype,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     task = make_task(recipe, *settings)
-    weights = initial_weights(shapes, seed=1)
+    weights = initial_weights(shapes, seed=SEED)
     load_weights(task, weights)
-    noise = np.random.default_rng(2).standard_normal((STEPS, 128, 100))
-    draws = iter(torch.from_numpy(noise))
+    noise = np.random.default_rng(SEED + 1).standard_normal((STEPS, 128, 100))
+    draws = iter(torch.from_numpy(noise).to(dtype))
     monkeypatch.setattr(task, "draw_noise", lambda count: next(draws))
     state = AdamState()
     for step, (pictures, labels) in zip(range(STEPS), batches(), strict=False):
-        losses = task.step(pictures.double(), labels, step * 128)
+        losses = task.step(pictures, labels, step * 128)
         x = pictures.numpy().reshape(128, 784) / 127.5 - 1
         y = labels.numpy() if task.recipe.conditional else None
         expected, weights = course_step(weights, state, x, y, noise[step], pair=pair)
@@ -115,17 +121,17 @@ def test_course_step_agrees_with_the_reference(
     assert_close(weights_of(task), weights)
 
 
-def test_paper_step_agrees_with_the_reference(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_paper_step_agrees_with_the_reference(dtype: torch.dtype, monkeypatch: pytest.MonkeyPatch) -> None:
     constant = [f"optimiser.{name}.momentum_ramp_images=0" for name in ("generator", "discriminator")]
     task = make_task("digits-cgan-paper", "generator.dropout=0.0", "discriminator.dropout=0.0", *constant)
-    weights = initial_weights(PAPER_SHAPES, seed=1)
+    weights = initial_weights(PAPER_SHAPES, seed=SEED)
     load_weights(task, weights)
-    noise = np.random.default_rng(2).random((STEPS, 100, 100))
-    draws = iter(torch.from_numpy(noise))
+    noise = np.random.default_rng(SEED + 1).random((STEPS, 100, 100))
+    draws = iter(torch.from_numpy(noise).to(dtype))
     monkeypatch.setattr(task, "draw_noise", lambda count: next(draws))
     state = MomentumState()
     for step, (pictures, labels) in zip(range(STEPS), batches(count=100), strict=False):
-        losses = task.step(pictures.double(), labels, step * 100)
+        losses = task.step(pictures, labels, step * 100)
         x = pictures.numpy().reshape(100, 784) / 255
         expected, weights = paper_step(weights, state, x, labels.numpy(), noise[step])
         assert float(losses["discriminator"]) == pytest.approx(expected.discriminator, rel=1e-5)

@@ -4,6 +4,7 @@
     python tools/fill_tables.py --check  say which are out of date, exit 1 if any is
 
 A table stands between `<!-- table NAME -->` and `<!-- end -->`, NAME being a file of docs/results without ending.
+Where there is no such file yet, the place is left as it is.
 """
 
 from __future__ import annotations
@@ -34,8 +35,10 @@ def filled(text: str) -> str:
     """A document with its tables made anew."""
 
     def table(match: re.Match[str]) -> str:
-        result = json.loads((ROOT / "docs/results" / f"{match[2]}.json").read_text("utf-8"))
-        return f"{match[1]}{TABLES[match[2]](result)}\n{match[3]}"
+        written, file = TABLES[match[2]], ROOT / "docs/results" / f"{match[2]}.json"
+        if not file.exists():
+            return match[0]
+        return f"{match[1]}{written(json.loads(file.read_text('utf-8')))}\n{match[3]}"
 
     return PLACE.sub(table, text)
 

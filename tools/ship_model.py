@@ -1,8 +1,9 @@
 """Turn a finished run into a shipped model: float16 weights, measured figures in the header, and the model card.
 
-    python tools/ship_model.py RUN NAME --data FOLDER
+    python tools/ship_model.py RUN NAME --data FOLDER              write src/ganvas/weights/NAME.safetensors and NAME.md
+    python tools/ship_model.py RUN NAME --data FOLDER --card-only  leave the model as it is, write NAME.md anew
 
-FOLDER holds MNIST's four IDX files. Writes src/ganvas/weights/NAME.safetensors and NAME.md.
+FOLDER holds MNIST's four IDX files. RUN is the run that the model came from.
 """
 
 from __future__ import annotations
@@ -18,8 +19,10 @@ import numpy as np
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT / "benchmarks"))
 
+from ganvas.config import Recipe, difference, load_recipe  # noqa: E402
 from ganvas.inference import Model  # noqa: E402
 from ganvas.model_file import load_model, save_model  # noqa: E402
+from ganvas.training.run import resolve  # noqa: E402
 from ganvas.training.stats import read_stats  # noqa: E402
 from measure_digits import COUNT, DigitJudge, Measured  # noqa: E402
 
@@ -29,16 +32,16 @@ CARD = """# {name}
 
 | | |
 |---|---|
-| recipe | `{recipe}` (`ganvas recipes {recipe}`) |
+| recipe | `{recipe}` (`ganvas recipes {recipe}`){changes} |
 | trained on | {source}; fingerprint {fingerprint} |
-| images seen | {images:,} of {total:,} |
+| images seen | {images:,} of {total:,}{stopped} |
 | training time | {seconds:,.0f} seconds on {processor}, {threads} threads, {precision} |
 | made with | ganvas {ganvas}, torch {torch} |
 | size | {size:.2f} MB, float16; pictures differ from float32 by at most {level} of 255 |
 | data licence | {licence} |
 
 Measured by `python benchmarks/measure_digits.py --data MNIST {name}`: 10,000 drawn pictures, read by the shipped digit
-classifier, against MNIST's 10,000 test digits.
+classifier, against MNIST's 10,000 test digits.{chosen}
 
 | metric | value |
 |---|---|
@@ -52,17 +55,20 @@ def main() -> None:
     parser.add_argument("run", type=Path)
     parser.add_argument("name")
     parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--card-only", action="store_true")
     options = parser.parse_args()
     target = ROOT / "src/ganvas/weights" / f"{options.name}.safetensors"
     generator, header = load_model(options.run / "model.safetensors")
-    save_model(target, generator, header, half=True)
+    if not options.card_only:
+        save_model(target, generator, header, half=True)
     judge = DigitJudge(options.data)
     measured = judge.model(Model(target))
     figures = {"digit_frechet": measured.digit_frechet, "digit_frechet_real": judge.reference().digit_frechet}
     if measured.asked_accuracy is not None and measured.asked_accuracy_worst_class is not None:
         figures["asked_accuracy"] = measured.asked_accuracy
         figures["asked_accuracy_worst_class"] = measured.asked_accuracy_worst_class
-    save_model(target, generator, header.model_copy(update={"metrics": figures}), half=True)
+    if not options.card_only:
+        save_model(target, generator, header.model_copy(update={"metrics": figures}), half=True)
     level = largest_difference(Model(options.run), Model(target))
     target.with_suffix(".md").write_text(card(options.name, options.run, target, figures, measured, level), "utf-8")
     print(target.with_suffix(".md").read_text("utf-8"))
@@ -76,25 +82,32 @@ def largest_difference(whole: Model, half: Model) -> int:
 
 def card(name: str, run: Path, target: Path, figures: dict[str, float], measured: Measured, level: int) -> str:
     """The model card's text."""
-    import tomllib
-
     environment: dict[str, Any] = json.loads((run / "environment.json").read_text("utf-8"))
-    recipe = tomllib.loads((run / "recipe.toml").read_text("utf-8"))
+    recipe = load_recipe(run / "recipe.toml")
     header = Model(target).header
-    stats = [tick for tick in read_stats(run / "stats.jsonl") if tick["images"] <= header.images_seen]
+    stats = read_stats(run / "stats.jsonl")
+    seconds = max(tick["seconds"] for tick in stats if tick["images"] <= header.images_seen)
+    total, end = recipe.train.total_images, stats[-1]["images"]
+    changes = changes_to_named(recipe, environment["data"]["images"])
+    chosen, validation = "", recipe.validation
+    if validation.metric:
+        pictures = f"{validation.samples:,} pictures, seen by the same classifier"
+        chosen = f"\nThe checkpoint was chosen by {validation.metric} on {pictures}."
     per_class = ""
     if measured.per_class:
         shares = " | ".join(f"{share:.1%}" for share in measured.per_class if share is not None)
         per_class = f"\nAsked accuracy by class:\n\n| {' | '.join(header.class_names)} |\n|{'---|' * 10}\n| {shares} |"
     return CARD.format(
         name=name,
-        description=recipe["description"],
-        recipe=recipe["name"],
+        description=recipe.description,
+        recipe=recipe.name,
+        changes=f", changed: {'; '.join(f'`{change}`' for change in changes)}" if changes else "",
         source=header.data.source,
         fingerprint=header.data.fingerprint,
         images=header.images_seen,
-        total=recipe["train"]["total_images"],
-        seconds=stats[-1]["seconds"],
+        total=total,
+        stopped=f"; the run was stopped early, at {end:,}" if end < total else "",
+        seconds=seconds,
         processor=environment["processor"],
         threads=environment["threads"],
         precision=environment["precision"],
@@ -105,7 +118,14 @@ def card(name: str, run: Path, target: Path, figures: dict[str, float], measured
         licence=header.data.licence,
         metrics="\n".join(f"| {key} | {value:.4g} |" for key, value in figures.items()),
         per_class=per_class,
+        chosen=chosen,
     )
+
+
+def changes_to_named(recipe: Recipe, images: int) -> list[str]:
+    """What a run on ``images`` pictures changed in the recipe it names; where its data lay does not count."""
+    named = resolve(load_recipe(recipe.name), images)
+    return [change for change in difference(named, recipe) if not change.startswith("data.path:")]
 
 
 if __name__ == "__main__":

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from ganvas.config import Recipe, load_recipe, recipe_names
+from ganvas.errors import GanvasError
 from ganvas.inference import Model
 from ganvas.report import write_report
+from ganvas.training.folder import TENSORBOARD
 from ganvas.training.run import TrainingRun
 from ganvas.training.stats import Progress
 from ganvas.training.tensorboard import TensorBoard
@@ -26,19 +29,28 @@ class Run(TrainingRun):
         tensorboard: bool = False,
     ) -> None:
         super().__init__(recipe, out, device=device, fresh=fresh)
-        self._board = TensorBoard(self.folder / "tensorboard") if tensorboard else None
+        self._tensorboard = tensorboard
 
     def __iter__(self) -> Iterator[Progress]:
+        board = TensorBoard(self.folder / TENSORBOARD, self.images_seen) if self._tensorboard else None
         try:
             for progress in super().__iter__():
-                if self._board is not None:
-                    self._board.add(progress)
+                if board is not None:
+                    board.add(progress)
                 yield progress
+        except BaseException:
+            # What went wrong with training matters more than a report that cannot be written either.
+            with contextlib.suppress(GanvasError):
+                self.report()
+            raise
         finally:
-            if self._board is not None:
-                self._board.close()
-            if self.stats:
-                write_report(self.folder)
+            if board is not None:
+                board.close()
+        self.report()
+
+    def report(self) -> Path:
+        """Write ``report.html`` from what the run folder holds, and return its path."""
+        return write_report(self.folder)
 
     @property
     def model(self) -> Model:

@@ -1,11 +1,13 @@
 """The recipe: everything that decides what a training run computes, typed, frozen, one TOML file.
 
 A recipe is found by name among the shipped ones or read from a file, changed with ``KEY=VALUE`` settings, and
-written back fully resolved into the run folder. Nothing else influences the weights that a run ends with.
+written back fully resolved into the run folder. Nothing else influences the weights that a run ends with, but for
+what it points at: the data, and the weights of ``init.model``.
 """
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Iterable, Mapping
 from importlib import resources
@@ -13,15 +15,15 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import tomli_w
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from ganvas.errors import UsageError, nearest
 
 
 class Settings(BaseModel):
-    """Base of every table of a recipe: frozen, and an unknown key is an error."""
+    """Base of every table of a recipe: frozen; an unknown key, a value of another type and inf or nan are errors."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
 
 class Data(Settings):
@@ -59,7 +61,7 @@ class ConvGenerator(Settings):
 
     network: Literal["conv"] = "conv"
     latent: int = Field(64, ge=1)
-    width: int = Field(32, ge=4)
+    width: int = Field(32, ge=4, multiple_of=4)
 
 
 class DenseDiscriminator(Settings):
@@ -85,7 +87,7 @@ class ConvDiscriminator(Settings):
     """Convolutional, with a projection of the label (Miyato & Koyama 2018)."""
 
     network: Literal["conv"] = "conv"
-    width: int = Field(32, ge=4)
+    width: int = Field(32, ge=4, multiple_of=4)
 
 
 Generator = Annotated[
@@ -194,6 +196,13 @@ class Recipe(Settings):
         """Whether the generator takes a label."""
         return self.generator.network not in UNCONDITIONAL
 
+    @field_validator("name")
+    @classmethod
+    def _names_a_folder(cls, name: str) -> str:
+        if not re.fullmatch(r"[\w.-]+", name) or name in (".", ".."):
+            raise ValueError(f"{name!r} cannot name a run's folder: use letters, digits, '_', '-' and '.'")
+        return name
+
     @model_validator(mode="after")
     def _fits_together(self) -> Recipe:
         if bool(self.train.total_images) == bool(self.train.epochs):
@@ -242,8 +251,8 @@ def to_toml(recipe: Recipe) -> str:
 
 
 def difference(old: Recipe, new: Recipe) -> list[str]:
-    """One line for each key in which two recipes differ: ``train.seed: 0 -> 1``."""
-    before, after = _flatten(old.model_dump()), _flatten(new.model_dump())
+    """One line for each key in which two recipes differ: ``train.seed: 0 -> 1``. The description does not count."""
+    before, after = (_flatten(recipe.model_dump(exclude={"description"})) for recipe in (old, new))
     keys = dict.fromkeys([*before, *after])
     return [
         f"{key}: {before.get(key, 'absent')} -> {after.get(key, 'absent')}"

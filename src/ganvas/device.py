@@ -4,15 +4,23 @@ from __future__ import annotations
 
 import torch
 
-from ganvas.errors import GanvasError
+from ganvas.errors import GanvasError, UsageError, nearest
 
 
 def torch_device(name: str) -> torch.device:
-    """``auto`` is the best device there is; a named one that is missing is an error that says so."""
+    """``auto`` is CUDA where there is any, else the CPU; ``mps`` has to be asked for, as it was never tested.
+
+    Raises:
+        UsageError: no such kind of device.
+        GanvasError: this machine has none of that kind.
+    """
     available = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
     if name == "auto":
-        return torch.device(next(kind for kind in ("cuda", "mps", "cpu") if available[kind]))
-    if not available.get(name, False):
+        return torch.device("cuda" if available["cuda"] else "cpu")
+    if name not in available:
+        kinds = ["auto", *available]
+        raise UsageError(f"no device '{name}': expected {', '.join(kinds)}.{nearest(name, kinds)}")
+    if not available[name]:
         here = ", ".join(kind for kind, there in available.items() if there)
         raise GanvasError(f"device '{name}' is not available here (found: {here})")
     return torch.device(name)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from importlib import resources
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -24,11 +24,15 @@ from ganvas.sample_files import Drawing, write_folder, write_npz
 # of rows, and a picture must depend on its seed, place and label alone.
 CHUNK = 100
 Sheet = Literal["grid", "same-noise", "interpolation"]
-Label = int | str
+Label = int | np.integer[Any] | str
+Labels = Label | Iterable[Label] | None
 Floats = npt.NDArray[np.float32]
 Indices = npt.NDArray[np.int64]
-# A picture of 40,000 MNIST digits is 6,000 pixels wide; viewers give up soon after.
-SHEET_LIMIT = 40_000
+# A sheet's pictures, at their own size: many viewers and formats end at 65,535 pixels a side, and Pillow warns of a
+# picture of more than 89 million. As RGB it takes 240 MB.
+SHEET_SIDE = 65_000
+SHEET_PIXELS = 80_000_000
+GAP = 2
 
 
 def shipped_models() -> list[str]:
@@ -39,12 +43,17 @@ def shipped_models() -> list[str]:
 
 
 def resolve_model(model: str | Path) -> Path:
-    """The model file that ``model`` names: a file, a run folder, or a shipped model.
+    """The model file that ``model`` names: a shipped model, a file, or a run folder.
+
+    As with recipes a shipped name comes first; ``./name`` is a folder of that name, and so is a Path that exists.
 
     Raises:
         UsageError: it is none of these (the nearest shipped name is given).
     """
     path = Path(model)
+    shipped = shipped_models()
+    if str(model) in shipped and (isinstance(model, str) or not path.exists()):
+        return Path(str(resources.files("ganvas") / "weights" / f"{model}.safetensors"))
     if path.is_file():
         return path
     if path.is_dir():
@@ -53,9 +62,6 @@ def resolve_model(model: str | Path) -> Path:
         if (path / "recipe.toml").is_file():
             raise UsageError(f"run '{path}' has no model yet: it is written with the first checkpoint")
         raise UsageError(f"folder '{path}' is no run: expected model.safetensors in it")
-    shipped = shipped_models()
-    if str(model) in shipped:
-        return Path(str(resources.files("ganvas") / "weights" / f"{model}.safetensors"))
     raise UsageError(
         f"no model '{model}': neither a .safetensors file, a run folder, nor a shipped model "
         f"({', '.join(shipped)}).{nearest(str(model), shipped)}"
@@ -84,7 +90,7 @@ class Model:
     @property
     def name(self) -> str:
         """What to call it: the run folder's or the file's name."""
-        return self.path.parent.name if self.path.name == "model.safetensors" else self.path.stem
+        return self.path.parent.resolve().name if self.path.name == "model.safetensors" else self.path.stem
 
     @property
     def class_names(self) -> tuple[str, ...]:
@@ -100,9 +106,11 @@ class Model:
         if not self.header.conditional:
             raise UsageError(f"model '{self.name}' takes no label: it was trained without. Leave the label out.")
         names = self.class_names
-        if isinstance(label, int):
+        if isinstance(label, int | np.integer):
             if 0 <= label < len(names):
-                return label
+                return int(label)
+        elif not isinstance(label, str):
+            raise UsageError(f"label {label!r} is neither the index nor the name of a class")
         # In text a name wins over an index: with classes "1" to "10" people mean what they read.
         elif label in names:
             return names.index(label)
@@ -116,9 +124,7 @@ class Model:
             f"(or 0 to {len(names) - 1}).{nearest(str(label), names)}"
         )
 
-    def sample(
-        self, labels: Sequence[Label] | Label | None = None, *, count: int | None = None, seed: int = 0
-    ) -> list[Image.Image]:
+    def sample(self, labels: Labels = None, *, count: int | None = None, seed: int = 0) -> list[Image.Image]:
         """Draw pictures as Pillow images; the same arguments give the same pictures.
 
         Args:
@@ -127,33 +133,31 @@ class Model:
             seed: picture i depends on the seed, on i and on its label alone.
 
         Raises:
-            UsageError: an unknown label, or a count below 1.
+            UsageError: an unknown label, none at all, a count below 1 or a seed below 0.
         """
         return [to_pil(image) for drawing in self.draw(labels, count=count, seed=seed) for image in drawing.images]
 
-    def draw(
-        self, labels: Sequence[Label] | Label | None = None, *, count: int | None = None, seed: int = 0
-    ) -> Iterator[Drawing]:
+    def draw(self, labels: Labels = None, *, count: int | None = None, seed: int = 0) -> Iterator[Drawing]:
         """The same pictures as :meth:`sample` as arrays, a chunk at a time, in constant memory."""
-        chosen = self._class_indices([labels] if isinstance(labels, int | str) else labels)
-        total = len(chosen) if count is None else count
-        if total < 1:
-            raise UsageError(f"count is {total}: expected at least 1 picture")
-        return self._draw_chunks(chosen, total, seed)
+        chosen = self._class_indices(labels)
+        total = len(chosen) if count is None else _whole("count", count, 1)
+        return self._draw_chunks(chosen, total, _whole("seed", seed, 0))
 
     def save(
         self,
         path: str | Path,
-        labels: Sequence[Label] | Label | None = None,
+        labels: Labels = None,
         *,
         count: int | None = None,
         seed: int = 0,
         sheet: Sheet = "grid",
+        watch: Callable[[Iterator[Drawing]], Iterator[Drawing]] | None = None,
     ) -> None:
         """Draw into a file: ``.png`` a labelled :meth:`sheet`, ``.npz`` arrays, a folder one PNG each.
 
         An ``.npz`` holds ``images`` uint8 (N, H, W), or (N, H, W, 3) in colour, and ``labels`` int64 (N,).
-        Memory does not grow with ``count`` except for a sheet, whose size is limited.
+        Memory does not grow with ``count`` except for a sheet, whose size is limited. ``watch`` may wrap what is
+        drawn into an ``.npz`` or a folder, chunk by chunk, to show how far it is.
 
         Raises:
             UsageError: an unknown label or ending, a count below 1 or too large for a sheet.
@@ -168,19 +172,25 @@ class Model:
             raise UsageError(f"cannot draw into '{path}': expected FILE.png, FILE.npz or a folder")
         if sheet != "grid":
             raise UsageError(f"a {sheet} sheet is a picture: expected FILE.png, found '{path}'")
-        chosen = self._class_indices([labels] if isinstance(labels, int | str) else labels)
-        total = 10 * len(chosen) if count is None else count
+        chosen = self._class_indices(labels)
+        total = 10 * len(chosen) if count is None else _whole("count", count, 1)
         drawings = self.draw(chosen if self.class_names else None, count=total, seed=seed)
+        if watch is not None:
+            drawings = watch(drawings)
         if ending == ".npz":
             size = self.header.size
             write_npz(path, drawings, total, (size, size, self.header.channels))
         else:
             write_folder(path, drawings, self.class_names)
 
-    def _class_indices(self, labels: Sequence[Label] | None) -> list[int]:
-        if labels:
-            return [self.class_index(label) for label in labels]
-        return list(range(len(self.class_names))) or [-1]
+    def _class_indices(self, labels: Labels) -> list[int]:
+        if labels is None:
+            return list(range(len(self.class_names))) or [-1]
+        several = labels if isinstance(labels, Iterable) and not isinstance(labels, str) else [labels]
+        chosen = [self.class_index(label) for label in several]
+        if not chosen:
+            raise UsageError("labels is empty: expected a class, several, or None for all")
+        return chosen
 
     def _draw_chunks(self, chosen: Sequence[int], total: int, seed: int) -> Iterator[Drawing]:
         random = np.random.Generator(np.random.Philox(seed))
@@ -214,7 +224,7 @@ class Model:
     def sheet(
         self,
         kind: Sheet = "grid",
-        labels: Sequence[Label] | Label | None = None,
+        labels: Labels = None,
         *,
         count: int | None = None,
         seed: int = 0,
@@ -226,25 +236,29 @@ class Model:
                 label. ``interpolation``: a row goes from one noise to another over its columns.
             labels: as in :meth:`sample`.
             count: of a grid the number of pictures, by default ten a row; of the others the number of columns,
-                by default ten.
+                by default ten. Fewer by default where ten do not fit.
             seed: as in :meth:`sample`.
 
         Raises:
-            UsageError: an unknown label, a count below 1, or more pictures than fit on a sheet.
+            UsageError: as in :meth:`sample`, or more pictures than fit on a sheet.
         """
-        chosen = self._class_indices([labels] if isinstance(labels, int | str) else labels)
+        chosen = self._class_indices(labels)
         names = [self.class_names[i] for i in chosen] if self.class_names else None
-        cells = (10 if count is None else count) * len(chosen) if kind != "grid" or count is None else count
-        if not 1 <= cells <= SHEET_LIMIT:
+        seed = _whole("seed", seed, 0)
+        # One label alone has its grid in rows of ten; every other row is a label's.
+        across = 10 if kind == "grid" and len(chosen) == 1 else len(chosen)
+        most = _most_cells(across, self.header.size)
+        wanted = max(1, min(10, most // len(chosen))) if count is None else _whole("count", count, 1)
+        cells = wanted if kind == "grid" and count is not None else wanted * len(chosen)
+        if cells > most:
             raise UsageError(
-                f"a sheet of {cells:,} pictures: expected 1 to {SHEET_LIMIT:,}; "
-                "write more pictures to an .npz file or a folder"
+                f"a sheet of {cells:,} pictures: {most:,} fit; ask for fewer, "
+                "or write more pictures to an .npz file or a folder"
             )
         # Digits are tiny on today's screens; a large sheet stays at its own size.
-        scale = 2 if self.header.size <= 32 and cells <= 1_000 else 1
+        scale = 2 if self.header.size <= 32 and cells <= 900 else 1
         if kind == "grid":
-            drawings = list(self._draw_chunks(chosen, cells, seed))
-            images = np.concatenate([drawing.images for drawing in drawings])
+            images = np.concatenate([drawing.images for drawing in self._draw_chunks(chosen, cells, seed)])
             return _rows_by_label(images, len(chosen), names, scale)
         columns = cells // len(chosen)
         random = np.random.Generator(np.random.Philox(seed))
@@ -254,7 +268,19 @@ class Model:
             start, end = self._noise(random, 2)
             noise = _interpolate(start, end, columns, straight=self._uniform_noise)
         images = self._draw(np.tile(noise, (len(chosen), 1)), np.repeat(np.array(chosen, dtype=np.int64), columns))
-        return grid(images, columns, row_labels=names, scale=scale)
+        return grid(images, columns, row_labels=names, scale=scale, gap=GAP)
+
+
+def _whole(name: str, value: int, least: int) -> int:
+    if not isinstance(value, int | np.integer) or value < least:
+        raise UsageError(f"{name} is {value}: expected a whole number from {least}")
+    return int(value)
+
+
+def _most_cells(across: int, size: int) -> int:
+    """How many pictures a sheet holds that is ``across`` of them in one direction."""
+    side, area = SHEET_SIDE // (size + GAP), SHEET_PIXELS // (size + GAP) ** 2
+    return across * min(side, area // across) if across <= side else side
 
 
 def _rows_by_label(images: Pixels, classes: int, names: Sequence[str] | None, scale: int) -> Image.Image:
@@ -276,12 +302,13 @@ def _interpolate(start: Floats, end: Floats, steps: int, *, straight: bool) -> F
     """``steps`` noises from ``start`` to ``end``, both (latent,).
 
     Along the great circle (Shoemake 1985), as the middle of a straight line between Gaussian noises is shorter than
-    any noise a generator has seen; straight for uniform noise.
+    any noise a generator has seen; straight for uniform noise, and between parallel noises, which span no circle.
     """
     share = np.linspace(0, 1, steps, dtype=np.float32)[:, None]
-    if straight:
+    a, b = start.astype(np.float64), end.astype(np.float64)
+    cosine = a @ b / (np.linalg.norm(a) * np.linalg.norm(b))
+    angle = np.float32(np.arccos(np.clip(cosine, -1, 1)))
+    if straight or np.sin(angle) < 1e-6:
         return (1 - share) * start + share * end
-    cosine = start @ end / (np.linalg.norm(start) * np.linalg.norm(end))
-    angle = np.arccos(np.clip(cosine, -1, 1))
     path: Floats = (np.sin((1 - share) * angle) * start + np.sin(share * angle) * end) / np.sin(angle)
     return path

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import json
+import textwrap
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal
 
 import safetensors
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+import torch
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from safetensors.torch import load_file, save
-from torch import Tensor, nn
+from torch import nn
 
 from ganvas import config
 from ganvas.errors import GanvasError
 from ganvas.files import atomic_write
 from ganvas.models import build_generator
+from ganvas.models.conv import SIZES
 
 FORMAT_VERSION = 1
 HEADER_KEY = "ganvas"
@@ -40,15 +43,24 @@ class ModelHeader(BaseModel):
     task: Literal["label"] = "label"
     recipe: str
     generator: Annotated[config.Generator, Field()]
-    class_names: tuple[str, ...]
+    class_names: tuple[Annotated[str, Field(max_length=255)], ...] = Field(min_length=1, max_length=10_000)
     conditional: bool
-    size: int
+    size: int = Field(ge=8, le=1024)
     channels: Literal[1, 3]
     value_range: tuple[float, float]
     norm_statistics: Literal["none", "running"] = "none"
     data: TrainingData
     images_seen: int
     metrics: dict[str, float] = {}
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> ModelHeader:
+        network = self.generator.network
+        if self.conditional != (network not in config.UNCONDITIONAL):
+            raise ValueError(f"conditional is {self.conditional}, which generator '{network}' is not")
+        if network == "conv" and self.size not in SIZES:
+            raise ValueError(f"size is {self.size}: the conv networks draw 28, 32 or 64 pixels")
+        return self
 
 
 def save_model(path: Path, generator: nn.Module, header: ModelHeader, *, half: bool = False) -> None:
@@ -76,7 +88,10 @@ def read_header(path: Path) -> ModelHeader:
             metadata: Mapping[str, str] = file.metadata() or {}
     except FileNotFoundError:
         raise GanvasError(f"no model file '{path}'. `ganvas info` lists the shipped models.") from None
-    except (OSError, safetensors.SafetensorError) as error:
+    except OSError as error:
+        reason = "it is a folder" if path.is_dir() else error
+        raise GanvasError(f"'{path}' cannot be read ({reason}): expected .safetensors") from error
+    except safetensors.SafetensorError as error:
         raise GanvasError(f"'{path}' is no model file or is damaged ({error}): expected .safetensors") from error
     if HEADER_KEY not in metadata:
         raise GanvasError(
@@ -90,8 +105,10 @@ def _parse_header(path: Path, text: str) -> ModelHeader:
     try:
         table = json.loads(text)
         version = table["format_version"]
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise GanvasError(f"'{path}' has a damaged ganvas header ({error})") from error
+    if not isinstance(version, int):
+        raise GanvasError(f"'{path}' has a damaged ganvas header: format_version is {version!r:.40}, no whole number")
     if version > FORMAT_VERSION:
         raise GanvasError(
             f"'{path}' has model format {version}, this ganvas reads up to {FORMAT_VERSION}: "
@@ -101,8 +118,9 @@ def _parse_header(path: Path, text: str) -> ModelHeader:
         return ModelHeader.model_validate(table)
     except ValidationError as error:
         problem = error.errors()[0]
-        where = ".".join(map(str, problem["loc"]))
-        raise GanvasError(f"'{path}' has a damaged ganvas header: {where}: {problem['msg']}") from error
+        where = "".join(f"{part}: " for part in problem["loc"])
+        message = problem["msg"].removeprefix("Value error, ")
+        raise GanvasError(f"'{path}' has a damaged ganvas header: {where}{message}") from error
 
 
 def load_model(path: Path) -> tuple[nn.Module, ModelHeader]:
@@ -112,13 +130,19 @@ def load_model(path: Path) -> tuple[nn.Module, ModelHeader]:
         GanvasError: no model file, a damaged one, or weights that do not fit the header.
     """
     header = read_header(path)
-    generator = build_generator(
-        header.generator, classes=len(header.class_names), size=header.size, channels=header.channels
-    )
-    weights: dict[str, Tensor] = load_file(path)
-    floats = {name: value.float() if value.is_floating_point() else value for name, value in weights.items()}
     try:
-        generator.load_state_dict(floats)
-    except RuntimeError as error:
-        raise GanvasError(f"the weights in '{path}' do not fit its header: {error}".replace("\n", " ")) from error
+        # Without memory of its own until the weights are known to fit: a header may ask for any size.
+        with torch.device("meta"):
+            generator = build_generator(
+                header.generator, classes=len(header.class_names), size=header.size, channels=header.channels
+            )
+        weights = load_file(path)
+        if not all(value.is_floating_point() for value in weights.values()):
+            raise ValueError("some are no floating-point numbers")
+        # Copies, as the file stays mapped and its values lie at any address.
+        floats = {name: value.to(torch.float32, copy=True) for name, value in weights.items()}
+        generator.load_state_dict(floats, assign=True)
+    except (RuntimeError, ValueError, TypeError, OSError, safetensors.SafetensorError) as error:
+        reason = textwrap.shorten(str(error), 300)
+        raise GanvasError(f"the weights in '{path}' do not fit its header: {reason}") from error
     return generator.eval().requires_grad_(False), header

@@ -42,11 +42,6 @@ def to_uint8(images: npt.NDArray[np.floating[Any]]) -> Pixels:
     return pixels
 
 
-def from_uint8(images: Pixels) -> npt.NDArray[np.float32]:
-    """Values 0..255 to float32 in [-1, 1]; the shape stays. `to_uint8` takes every value back exactly."""
-    return images.astype(np.float32) / np.float32(127.5) - np.float32(1.0)
-
-
 def to_pil(array: Pixels) -> Image.Image:
     """One (H, W, C) array, C in {1, 3}, as a Pillow picture of mode L or RGB."""
     if array.ndim != 3 or array.shape[2] not in (1, 3):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import re
 import zipfile
 from collections.abc import Iterable, Sequence
@@ -14,7 +16,7 @@ import numpy.typing as npt
 
 from ganvas.errors import GanvasError
 from ganvas.files import atomic_path, cannot_write
-from ganvas.pictures import Pixels, save_png, to_pil
+from ganvas.pictures import Pixels, png_bytes, to_pil
 
 
 @dataclass(frozen=True)
@@ -46,22 +48,28 @@ def write_npz(path: Path, drawings: Iterable[Drawing], total: int, picture_shape
 
 
 def write_folder(folder: Path, drawings: Iterable[Drawing], class_names: Sequence[str]) -> None:
-    """One PNG each, ``<number>-<class name>.png``, each written whole.
+    """One PNG each, ``<number>-<class name>.png``, none of them half.
 
     Raises:
         GanvasError: the folder cannot be written.
     """
+    temporary = folder / f".{os.getpid()}.partial"
+    number = 0
     try:
         folder.mkdir(parents=True, exist_ok=True)
+        for drawing in drawings:
+            for image, label in zip(drawing.images, drawing.labels, strict=True):
+                # Class names are free text ("T-shirt/top"); file names are not, and end at 255 bytes.
+                name = "-" + re.sub(r"[^\w.-]+", "_", class_names[label])[:60] if class_names else ""
+                # Not synced one by one, which took eight times as long as drawing and packing them.
+                temporary.write_bytes(png_bytes(to_pil(image)))
+                temporary.replace(folder / f"{number:06d}{name}.png")
+                number += 1
     except OSError as error:
         raise GanvasError(cannot_write(folder, error)) from error
-    number = 0
-    for drawing in drawings:
-        for image, label in zip(drawing.images, drawing.labels, strict=True):
-            # Class names are free text ("T-shirt/top"); file names are not.
-            name = "-" + re.sub(r"[^\w.-]+", "_", class_names[label]) if class_names else ""
-            save_png(to_pil(image), folder / f"{number:06d}{name}.png")
-            number += 1
+    finally:
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
 
 
 def _npy_header(shape: tuple[int, ...], dtype: np.dtype[Any]) -> dict[str, Any]:

@@ -30,11 +30,14 @@ def demo(
     run = api.train(RECIPE, out=out, settings=settings, fresh=fresh)
     if not run.complete:
         train_with_display(run)
+    shown = [
+        ("the model you just trained", run.model, "the best of its training, read in 1,000 drawn digits"),
+        ("the shipped model", api.load(RECIPE), "read in 10,000 drawn digits"),
+    ]
     sheets = []
-    for title, model in (("the model you just trained", run.model), ("the shipped model", api.load(RECIPE))):
-        measured = model.header.metrics.get("asked_accuracy")
-        note = f"{model.header.images_seen:,} images seen, {model.header.data.source}"
-        sheets.append(Comparison(title, model.sheet(), measured, note))
+    for title, model, measured in shown:
+        note = f"{model.header.images_seen:,} images seen, {model.header.data.source}; {measured}"
+        sheets.append(Comparison(title, model.sheet(), model.header.metrics.get("asked_accuracy"), note))
     picture = run.folder / "digits.png"
     save_png(side_by_side(sheets), picture)
     report = write_report(run.folder, comparison=sheets)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import logging
 import sys
 from typing import Annotated
@@ -48,6 +49,10 @@ def _options(
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line and leave with its exit code: 0 done, 1 failed, 2 wrong usage, 130 interrupted."""
     logging.basicConfig(level=logging.WARNING, format="ganvas: %(levelname)s: %(message)s", stream=sys.stderr)
+    for stream in (sys.stdout, sys.stderr):
+        # A class name may be in a script that the encoding of a pipe or an old console lacks.
+        if isinstance(stream, io.TextIOWrapper) and stream.errors == "strict":
+            stream.reconfigure(errors="backslashreplace")
     sys.exit(_run(arguments))
 
 
@@ -71,7 +76,18 @@ def _run(arguments: list[str] | None) -> int:
     except OSError as error:
         place = f" '{error.filename}'" if error.filename else ""
         return _fail(f"{error.strerror or error}{place}", FAILED)
+    except (MemoryError, RuntimeError) as error:
+        if not _out_of_memory(error):
+            raise
+        return _fail("out of memory: ask for less at a time, or close other programs", FAILED)
     return result if isinstance(result, int) else 0
+
+
+def _out_of_memory(error: Exception) -> bool:
+    """Whether memory ran out; torch, which is not imported here, tells so by errors of several kinds."""
+    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
+        return True
+    return any(words in str(error) for words in ("can't allocate memory", "not enough memory", "out of memory"))
 
 
 def _fail(message: str, code: int) -> int:

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from ganvas.errors import UsageError
 
+if TYPE_CHECKING:
+    from ganvas.sample_files import Drawing
+
 MOST = 1_000_000
+WATCHED = 2_000
 
 
 def sample(
@@ -42,5 +48,22 @@ def sample(
 
     loaded = Model(model, device=device)
     path = out if out is not None else Path(f"{loaded.name}-samples.png")
-    loaded.save(path, label, count=count, seed=seed, sheet=sheet)
+    watch = _bar(count) if count is not None and count > WATCHED and sys.stderr.isatty() else None
+    loaded.save(path, label or None, count=count, seed=seed, sheet=sheet, watch=watch)
     typer.echo(path)
+
+
+def _bar(count: int) -> Callable[[Iterator[Drawing]], Iterator[Drawing]]:
+    """Shows on stderr how many of ``count`` pictures are drawn."""
+
+    def watched(drawings: Iterator[Drawing]) -> Iterator[Drawing]:
+        from rich.console import Console
+        from rich.progress import Progress
+
+        with Progress(console=Console(stderr=True), transient=True) as progress:
+            task = progress.add_task("drawing", total=count)
+            for drawing in drawings:
+                yield drawing
+                progress.advance(task, len(drawing.labels))
+
+    return watched

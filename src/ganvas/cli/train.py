@@ -38,6 +38,8 @@ def train(
         return
     if run.complete:
         typer.echo(f"'{run.folder}' is complete: {run.images_seen:,} images. --fresh trains again.", err=True)
+        # A run killed between its last checkpoint and its report is complete without one.
+        run.report()
     else:
         train_with_display(run)
     typer.echo(f"model   {run.model_path}")

@@ -43,7 +43,6 @@ class Listing:
     class_names: tuple[str, ...]
     files: tuple[Listed, ...]
     strays: tuple[Path, ...]
-    has_own_split: bool
 
     def of(self, split: Split) -> list[Listed]:
         """The files of one split."""
@@ -134,7 +133,7 @@ def _list(root: Path) -> Listing:
         strays += [e for e in _visible(root) if e.is_dir() and e.name not in ("train", "test")]
         parts = [root / name for name in ("train", "test") if (root / name).is_dir()]
         strays += [e for part in parts for e in _visible(part) if e.is_file()]
-    return Listing(root, names, tuple(files), tuple(strays), bool(tests))
+    return Listing(root, names, tuple(files), tuple(strays))
 
 
 def read_class_folders(root: Path, *, size: int, channels: int, split: Split) -> LabelledImages:

@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ganvas.data.images import LabelledImages, Split
-from ganvas.data.known import recognise_labels
+from ganvas.data.known import recognise
 from ganvas.data.sidecar import class_names_of, licence_of
 from ganvas.errors import GanvasError
 from ganvas.pictures import Pixels
@@ -128,8 +128,8 @@ def _times(shape: Sequence[int]) -> str:
 def read_idx_folder(folder: Path, split: Split) -> LabelledImages:
     """Read the train or test half of a folder of IDX files: images (N, H, W, 1).
 
-    Class names come from ``classes.txt`` in the folder (one a line), else from the set if its labels
-    are those of MNIST or Fashion-MNIST, else they are "0".."9". The licence line comes from
+    Class names come from ``classes.txt`` in the folder (one a line), else from the set if its images and
+    labels are those of MNIST or Fashion-MNIST, else they are "0".."9". The licence line comes from
     ``licence.txt`` likewise.
 
     Raises:
@@ -143,7 +143,8 @@ def read_idx_folder(folder: Path, split: Split) -> LabelledImages:
             f"'{images_path}' holds {len(images):,} images but '{labels_path.name}' {len(labels):,} labels, "
             "expected as many; take both from the same set."
         )
-    known = recognise_labels(hashlib.sha256(_idx_bytes(labels)).hexdigest())
+    # Both, since sets made from MNIST (MNIST-C and others) keep its labels.
+    known = recognise(_sha256(labels), _sha256(images))
     names = class_names_of(folder) or (known.class_names if known else tuple("0123456789"))
     highest = int(labels.max())
     if highest >= len(names):
@@ -161,5 +162,8 @@ def read_idx_folder(folder: Path, split: Split) -> LabelledImages:
     )
 
 
-def _idx_bytes(labels: npt.NDArray[np.uint8]) -> bytes:
-    return b"\0\0\x08\x01" + len(labels).to_bytes(4, "big") + labels.tobytes()
+def _sha256(values: npt.NDArray[np.uint8]) -> str:
+    """The checksum of the unpacked file that these values were read from."""
+    total = hashlib.sha256(bytes((0, 0, 8, values.ndim)) + np.array(values.shape, dtype=">u4").tobytes())
+    total.update(values.data)
+    return total.hexdigest()

@@ -89,9 +89,6 @@ def known_set(name: str) -> KnownSet:
     raise UsageError(f"unknown data set '{name}', expected one of {', '.join(names)}.{nearest(name, names)}")
 
 
-def recognise_labels(sha256: str) -> KnownSet | None:
-    """The set one of whose label files has this checksum (unpacked), or None."""
-    for known in KNOWN_SETS:
-        if any(sha256 == total for name, total in known.sha256.items() if "labels" in name):
-            return known
-    return None
+def recognise(*sha256: str) -> KnownSet | None:
+    """The set whose files have all these checksums (unpacked), or None."""
+    return next((known for known in KNOWN_SETS if set(sha256) <= set(known.sha256.values())), None)

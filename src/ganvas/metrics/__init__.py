@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ganvas.metrics.asked import AskedAccuracy as AskedAccuracy
-from ganvas.metrics.asked import asked_accuracy as asked_accuracy
+from ganvas.metrics.asked import accuracy_from_logits as accuracy_from_logits
 from ganvas.metrics.digit_classifier import DigitClassifier as DigitClassifier
 from ganvas.metrics.digit_classifier import load_digit_classifier as load_digit_classifier
 from ganvas.metrics.distances import FeatureStatistics as FeatureStatistics

@@ -3,20 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
 
 import torch
 from torch import Tensor
 
 from ganvas.errors import GanvasError
-
-
-class Classifier(Protocol):
-    """Reads the class of pictures; :class:`ganvas.metrics.digit_classifier.DigitClassifier` is one."""
-
-    def logits_and_features(self, images: Tensor) -> tuple[Tensor, Tensor]:
-        """Logits (N, classes) and features (N, D) of ``images`` (N, C, H, W) in [-1, 1]."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -35,23 +26,12 @@ class AskedAccuracy:
         return min(share for share in self.per_class if share is not None)
 
 
-def asked_accuracy(classifier: Classifier, images: Tensor, labels: Tensor) -> AskedAccuracy:
-    """How often ``classifier`` reads in a picture the class that was asked for.
+def accuracy_from_logits(logits: Tensor, labels: Tensor) -> AskedAccuracy:
+    """How often a classifier reads in a picture the class that was asked for.
 
     Args:
-        classifier: judges the pictures, in evaluation mode.
-        images: float (N, C, H, W) in [-1, 1], N >= 1.
+        logits: float (N, classes), the classifier's answers, N >= 1.
         labels: int64 (N,), the class asked for in each picture.
-
-    Raises:
-        GanvasError: there are no pictures, not one label a picture, or a class the classifier does not know.
-    """
-    logits, _ = classifier.logits_and_features(images)
-    return accuracy_from_logits(logits, labels)
-
-
-def accuracy_from_logits(logits: Tensor, labels: Tensor) -> AskedAccuracy:
-    """The same from logits (N, classes) that were computed before; labels int64 (N,).
 
     Raises:
         GanvasError: there are no pictures, not one label a picture, or a class the classifier does not know.

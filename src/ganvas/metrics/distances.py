@@ -31,7 +31,7 @@ class FeatureStatistics:
             raise GanvasError(f"expected features of shape Nx{len(self.mean)}, found {found}.")
         if len(features) == 0:
             return
-        batch = features.detach().to("cpu", torch.float64)
+        batch = features.detach().cpu().double()
         batch_mean = batch.mean(dim=0)
         centred = batch - batch_mean
         scatter = centred.T @ centred

@@ -1,3 +1,3 @@
-"""What binds G, D, the objective and the two optimisers; the training loop knows no more than :class:`Task`."""
+"""What binds G, D, the objective and the two optimisers; all that the training loop knows."""
 
 from ganvas.tasks.label import LabelTask as LabelTask

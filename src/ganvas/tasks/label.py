@@ -161,14 +161,17 @@ class LabelTask:
         return total
 
     def _accuracy(self, real_logits: Tensor, fake_logits: Tensor) -> dict[str, Tensor]:
-        """D's accuracy on real and on drawn pictures; relativistic logits mean something only in pairs."""
-        if self.recipe.objective.adversarial == "relativistic":
-            right = (real_logits > fake_logits).to(real_logits.dtype).mean()
-            return {"accuracy_real": right, "accuracy_fake": right}
-        threshold = 0.5 if self.recipe.objective.adversarial == "lsgan" else 0.0
+        """D's accuracy on real and on drawn pictures.
+
+        Relativistic logits have no zero of their own: each side is compared with the other's mean, as the relativistic
+        average discriminator does (Jolicoeur-Martineau 2018, section 4.2).
+        """
+        kind, dtype = self.recipe.objective.adversarial, real_logits.dtype
+        zero = torch.full_like(real_logits[0], 0.5 if kind == "lsgan" else 0.0)
+        below, above = (fake_logits.mean(), real_logits.mean()) if kind == "relativistic" else (zero, zero)
         return {
-            "accuracy_real": (real_logits > threshold).to(real_logits.dtype).mean(),
-            "accuracy_fake": (fake_logits <= threshold).to(real_logits.dtype).mean(),
+            "accuracy_real": (real_logits > below).to(dtype).mean().detach(),
+            "accuracy_fake": (fake_logits <= above).to(dtype).mean().detach(),
         }
 
     def _to_range(self, pictures: Tensor) -> Tensor:

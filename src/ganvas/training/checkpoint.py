@@ -37,10 +37,14 @@ def save_checkpoint(folder: Path, images: int, state: dict[str, Any]) -> None:
 def load_newest_checkpoint(folder: Path, device: torch.device) -> dict[str, Any] | None:
     """The newest checkpoint that can be read; a damaged one is reported and the one before is used."""
     for path in sorted(folder.glob("[0-9]*.pt"), reverse=True):
+        # Read first: a file that cannot be read now is not a damaged one, and starting over would lose it.
+        content = path.read_bytes()
         try:
-            state: dict[str, Any] = torch.load(path, map_location=device, weights_only=True)
+            state: dict[str, Any] = torch.load(io.BytesIO(content), map_location=device, weights_only=True)
         except Exception as error:
-            # Damaged bytes fail anywhere between the zip's directory and the unpickler, with any type.
+            # Damaged bytes fail anywhere between the zip's directory and the unpickler, with any type. Under another
+            # name they cannot crowd out the good ones.
+            path.replace(path.with_suffix(".pt.damaged"))
             log.warning("checkpoint '%s' is damaged (%s); trying the one before", path, str(error).split("\n")[0])
             continue
         return state

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Generator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -46,7 +46,7 @@ def training_loop(
     folder: Path,  # the run folder; the newest checkpoint in it is where training goes on
     data: LabelledImages,  # what the model file's header says of the training data
     probe: Probe | None,  # None where nothing can judge the data
-) -> Iterator[Progress]:
+) -> Generator[Progress]:
     """Train until ``train.total_images`` are seen, yielding a record a tick.
 
     Raises:
@@ -63,7 +63,7 @@ def training_loop(
     if state is not None:
         task.load_state_dict(state["task"])
         images, seconds, last_tick = state["images"], state["seconds"], state["last_tick"]
-        writer.best, writer.metrics = state["best"], state["metrics"]
+        writer.best = state["best"]
     drop_stats_after(folder / "stats.jsonl", images)
     if images == 0:
         writer.samples(images)
@@ -94,10 +94,9 @@ def training_loop(
             # What is measured, drawn and kept must not depend on where a run was stopped: only regular ticks count.
             span = (last_tick, images) if due else (images, images)
             last_tick = images if due else last_tick
-            metrics: dict[str, float] = {}
+            writer.metrics = {}
             if probe and (_passed(*span, task.recipe.validation.every_images) or images == total):
-                metrics = probe.measure()
-                writer.keep_if_best(images, metrics)
+                writer.keep_if_best(images, probe.measure())
             progress = Progress(
                 images=images,
                 total_images=total,
@@ -108,7 +107,7 @@ def training_loop(
                 accuracy_fake=losses.get("accuracy_fake"),
                 gradient_norms=norms,
                 peak_memory_mb=peak_memory_mb(task.device),
-                metrics=metrics,
+                metrics=writer.metrics,
             )
             append_stats(folder / "stats.jsonl", progress)
             if _passed(*span, settings.sample_images) or images == total:
@@ -117,7 +116,10 @@ def training_loop(
                 writer.checkpoint(images, seconds, last_tick)
             yield progress
             if stopping and images < total:
-                raise Interrupted(f"stopped at {images:,} of {total:,} images; the same command continues")
+                raise Interrupted(
+                    f"stopped at {images:,} of {total:,} images, saved in '{folder}'; the same command continues"
+                    " (with --out, without --fresh)"
+                )
             tick_start, tick_images = time.perf_counter(), images
 
 
@@ -129,7 +131,7 @@ class _RunWriter:
     folder: Path
     data: LabelledImages
     best: float | None = None
-    metrics: dict[str, float] = field(default_factory=dict)
+    metrics: dict[str, float] = field(default_factory=dict)  # measured at the tick at hand
 
     def __post_init__(self) -> None:
         torch.manual_seed(stream_seed(self.task.recipe.train.seed, "samples", 0))
@@ -150,7 +152,6 @@ class _RunWriter:
             "images": images,
             "seconds": seconds,
             "last_tick": last_tick,
-            "metrics": self.metrics,
             "best": self.best,
         }
         save_checkpoint(self.folder / "checkpoints", images, state)

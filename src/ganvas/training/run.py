@@ -2,35 +2,39 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
-import os
-import platform
-import subprocess
-import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 
-from ganvas import __version__, config
+from ganvas import config
 from ganvas.data.batches import LabelledBatches, stream_seed
-from ganvas.data.labelled import LabelledImages, open_labelled
+from ganvas.data.labelled import open_labelled
 from ganvas.device import torch_device
 from ganvas.errors import GanvasError, UsageError
 from ganvas.files import atomic_write
 from ganvas.inference import resolve_model
 from ganvas.metrics.probe import DigitProbe
-from ganvas.model_file import load_model
+from ganvas.model_file import load_model, read_header
 from ganvas.tasks import LabelTask
+from ganvas.training.environment import describe_environment
+from ganvas.training.folder import (
+    CHECKPOINTS,
+    ENVIRONMENT,
+    MODEL,
+    RECIPE,
+    STATS,
+    check_folder,
+    only_process,
+    read_environment,
+    unused_beside,
+)
 from ganvas.training.loop import training_loop
-from ganvas.training.matmul import MatmulRoute, choose_matmul_route, processor_name, use_matmul_route
+from ganvas.training.matmul import MatmulRoute, is_exact, matmul_route
 from ganvas.training.stats import Progress, read_stats
-
-RECIPE, ENVIRONMENT, STATS, MODEL = "recipe.toml", "environment.json", "stats.jsonl", "model.safetensors"
-CHECKPOINTS, SAMPLES = "checkpoints", "samples"
-_START_OVER = "use --fresh to start over in a new folder"
 
 
 class TrainingRun:
@@ -57,10 +61,17 @@ class TrainingRun:
         self.device = torch_device(device)
         path = Path(recipe.data.path) if recipe.data.path else None
         self.data = open_labelled(path, size=recipe.data.size, channels=recipe.data.channels, split="train")
+        if recipe.objective.wrong_labels and len(self.data.class_names) < 2:
+            raise GanvasError(
+                f"'{self.data.source}' has one class, recipe '{recipe.name}' learns from wrong labels and needs two: "
+                "add a class, or use --set objective.wrong_labels=0"
+            )
         self.recipe = resolve(recipe, len(self.data))
         folder = out if out is not None else Path("runs") / recipe.name
-        self.folder = _unused_beside(folder) if fresh else folder
-        self._check_folder()
+        self.folder = unused_beside(folder) if fresh else folder
+        check_folder(self.folder, self.recipe, self.data.fingerprint)
+        if recipe.init.model and not self.images_seen:
+            read_header(resolve_model(recipe.init.model))
 
     def __len__(self) -> int:
         train = self.recipe.train
@@ -100,16 +111,24 @@ class TrainingRun:
         return self
 
     def __iter__(self) -> Iterator[Progress]:
-        self._prepare_folder()
-        use_matmul_route(self._matmul_route())
+        # Everything that can fail does so before the folder is written: a refused setting leaves no trace.
         torch.manual_seed(stream_seed(self.recipe.train.seed, "weights", 0))
         task = LabelTask(self.recipe, len(self.data.class_names), self.device)
-        if self.recipe.init.model:
+        if self.recipe.init.model and not self.images_seen:
             self._start_from(task, self.recipe.init.model)
-        batch_size, seed = self.recipe.train.batch_size, self.recipe.train.seed
-        batches = LabelledBatches(self.data, batch_size, seed, self.device)
-        probe = DigitProbe.for_data(self.data, task)
-        yield from training_loop(task, batches, self.folder, self.data, probe)
+        batches = LabelledBatches(self.data, self.recipe.train.batch_size, self.recipe.train.seed, self.device)
+        self._describe()
+        route = self._matmul_route()
+        with only_process(self.folder):
+            probe = DigitProbe.for_data(self.data, task)
+            with contextlib.closing(training_loop(task, batches, self.folder, self.data, probe)) as records:
+                # The route is set for the whole process, so only while the loop has the word.
+                while True:
+                    with matmul_route(route):
+                        progress = next(records, None)
+                    if progress is None:
+                        return
+                    yield progress
 
     def _start_from(self, task: LabelTask, name: str) -> None:
         generator, header = load_model(resolve_model(name))
@@ -123,38 +142,8 @@ class TrainingRun:
         if task.average is not None:
             task.average.load_state_dict(generator.state_dict())
 
-    def _check_folder(self) -> None:
-        """Refuse a folder that holds something else than an earlier part of this very run."""
-        recipe_file = self.folder / RECIPE
-        if not recipe_file.exists():
-            if self.folder.is_file() or (self.folder.is_dir() and any(self.folder.iterdir())):
-                raise UsageError(f"'{self.folder}' holds something else than a run: choose another folder with --out")
-            return
-        try:
-            earlier = config.parse_recipe(tomllib.loads(recipe_file.read_text("utf-8")), str(recipe_file))
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError, UsageError) as error:
-            raise GanvasError(f"'{recipe_file}' is damaged ({error}): {_START_OVER}") from error
-        # Where the data lie may change; that they are the same is checked below.
-        moved = earlier.model_copy(update={"data": earlier.data.model_copy(update={"path": self.recipe.data.path})})
-        changes = config.difference(moved, self.recipe)
-        if changes:
-            raise UsageError(
-                f"'{self.folder}' was trained with another recipe ({'; '.join(changes)}). "
-                "Use --fresh to start over in a new folder, or give the earlier settings to continue."
-            )
-        environment = self.folder / ENVIRONMENT
-        if environment.exists():
-            try:
-                before = json.loads(environment.read_text("utf-8"))["data"]["fingerprint"]
-            except (ValueError, KeyError, TypeError) as error:
-                raise GanvasError(f"'{environment}' is damaged ({error!r}): {_START_OVER}") from error
-            if before != self.data.fingerprint:
-                raise UsageError(
-                    f"'{self.folder}' was trained on other data (fingerprint {before}, now {self.data.fingerprint}). "
-                    "Use --fresh to start over in a new folder."
-                )
-
-    def _prepare_folder(self) -> None:
+    def _describe(self) -> None:
+        """Write what the run is made of, where an earlier part has not."""
         if not (self.folder / ENVIRONMENT).exists():
             environment = describe_environment(self.recipe, self.data, self.device)
             atomic_write(self.folder / ENVIRONMENT, json.dumps(environment, indent=2).encode())
@@ -162,8 +151,13 @@ class TrainingRun:
             atomic_write(self.folder / RECIPE, config.to_toml(self.recipe).encode())
 
     def _matmul_route(self) -> MatmulRoute:
-        environment = json.loads((self.folder / ENVIRONMENT).read_text("utf-8"))
-        route: MatmulRoute = environment["matmul_route"]
+        """The route that the run began with, which decides its last bits."""
+        route: MatmulRoute = read_environment(self.folder)["matmul_route"]
+        if self.device.type == "cpu" and not is_exact(route):
+            raise GanvasError(
+                f"'{self.folder}' was begun with float32 products by {route}, which are not exact on this processor: "
+                "continue it where it was begun, or use --fresh"
+            )
         return route
 
 
@@ -173,47 +167,3 @@ def resolve(recipe: config.Recipe, images: int) -> config.Recipe:
         return recipe
     train = recipe.train.model_copy(update={"total_images": recipe.train.epochs * images, "epochs": 0})
     return recipe.model_copy(update={"train": train})
-
-
-def describe_environment(recipe: config.Recipe, data: LabelledImages, device: torch.device) -> dict[str, Any]:
-    """What a run was made with: versions, machine, source state, data."""
-    return {
-        "ganvas": __version__,
-        "python": platform.python_version(),
-        "torch": torch.__version__,
-        "numpy": np.__version__,
-        "platform": platform.platform(),
-        "processor": processor_name(),
-        "cores": os.cpu_count(),
-        "threads": torch.get_num_threads(),
-        "device": torch.cuda.get_device_name(device) if device.type == "cuda" else device.type,
-        "precision": recipe.train.precision,
-        "matmul_route": choose_matmul_route() if device.type == "cpu" else "default",
-        "git": _git_state(),
-        "seed": recipe.train.seed,
-        "data": {
-            "source": data.source,
-            "fingerprint": data.fingerprint,
-            "licence": data.licence,
-            "images": len(data),
-            "classes": list(data.class_names),
-        },
-    }
-
-
-def _git_state() -> str | None:
-    """Commit of the source tree that ganvas runs from, or None where it is an installed package."""
-    command = ["git", "-C", str(Path(__file__).parent), "describe", "--always", "--dirty", "--abbrev=12"]
-    try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=10, check=False)
-    except (OSError, subprocess.TimeoutExpired):
-        return None
-    return done.stdout.strip() or None
-
-
-def _unused_beside(folder: Path) -> Path:
-    candidate, number = folder, 1
-    while candidate.exists():
-        number += 1
-        candidate = folder.with_name(f"{folder.name}-{number}")
-    return candidate

@@ -28,7 +28,7 @@ class Progress:
     accuracy_real: float | None
     accuracy_fake: float | None
     gradient_norms: dict[str, float]
-    peak_memory_mb: float
+    peak_memory_mb: float | None
     metrics: dict[str, float] = field(default_factory=dict)
 
     @property
@@ -41,24 +41,28 @@ class Averages:
     """Means of a step's named scalars over a tick, kept on the device until they are asked for."""
 
     def __init__(self) -> None:
-        self._scalars: dict[str, list[Tensor]] = {}
+        self._scalars: dict[str, list[tuple[int, Tensor]]] = {}
+        self._steps = 0
 
     def add(self, scalars: dict[str, Tensor]) -> None:
         """Remember one step's scalars; penalties may be absent from some steps."""
         for name, value in scalars.items():
-            self._scalars.setdefault(name, []).append(value)
+            self._scalars.setdefault(name, []).append((self._steps, value))
+        self._steps += 1
 
     def read(self) -> tuple[dict[str, float], tuple[str, int] | None]:
         """Means by name, and the first scalar that is not finite as (name, its step within the tick), or None."""
         means: dict[str, float] = {}
         first: tuple[str, int] | None = None
         for name, values in self._scalars.items():
-            column = torch.stack(values).double().cpu()
+            # To the processor first: not every device has float64.
+            column = torch.stack([value for _, value in values]).cpu().double()
             means[name] = float(column.mean())
             bad = (~column.isfinite()).nonzero()
-            if len(bad) and (first is None or int(bad[0]) < first[1]):
-                first = (name, int(bad[0]))
+            if len(bad) and (first is None or values[int(bad[0])][0] < first[1]):
+                first = (name, values[int(bad[0])][0])
         self._scalars.clear()
+        self._steps = 0
         return means, first
 
 
@@ -92,12 +96,12 @@ def drop_stats_after(path: Path, images: int) -> None:
     atomic_write(path, "".join(json.dumps(line) + "\n" for line in kept).encode())
 
 
-def peak_memory_mb(device: torch.device) -> float:
+def peak_memory_mb(device: torch.device) -> float | None:
     """Most memory held so far: of the device, or of this process on the CPU."""
     if device.type == "cuda":
         return torch.cuda.max_memory_allocated(device) / 2**20
     if sys.platform == "win32":
-        return math.nan  # the standard library cannot tell there
+        return None  # the standard library cannot tell there
     import resource
 
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss

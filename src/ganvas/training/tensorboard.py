@@ -9,18 +9,18 @@ from ganvas.training.stats import Progress
 
 
 class TensorBoard:
-    """Writes records into ``folder``; needs the extra ``tensorboard``.
+    """Writes records into ``folder``, over those behind ``images_seen``; needs the extra ``tensorboard``.
 
     Raises:
         UsageError: TensorBoard is not installed.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, images_seen: int) -> None:
         try:
             from torch.utils.tensorboard import SummaryWriter
         except ImportError:
             raise UsageError("TensorBoard is not installed: pip install 'ganvas[tensorboard]'") from None
-        self._writer = SummaryWriter(str(folder))
+        self._writer = SummaryWriter(str(folder), purge_step=images_seen or None)
 
     def add(self, progress: Progress) -> None:
         """Write one record; the step axis is images seen."""
