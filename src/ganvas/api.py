@@ -91,7 +91,7 @@ def train(
         data: a folder of IDX files or of class folders; None keeps the recipe's ``data.path``.
         out: the run folder, by default ``runs/<recipe name>``; an unfinished run of the same recipe continues.
         settings: ``KEY=VALUE`` changes to the recipe, such as ``"train.batch_size=64"``.
-        device: ``auto``, ``cpu``, ``cuda`` or ``mps``.
+        device: ``auto`` (cuda where there is one, else cpu), ``cpu``, ``cuda`` or ``mps``.
         fresh: start over in a new folder instead of continuing.
         tensorboard: also write TensorBoard event files (extra ``tensorboard``).
 

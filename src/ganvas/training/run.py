@@ -47,7 +47,7 @@ class TrainingRun:
     Args:
         recipe: what to train; ``train.epochs`` is resolved to ``train.total_images`` here.
         out: the run folder; default ``runs/<recipe name>``.
-        device: ``auto``, ``cpu``, ``cuda`` or ``mps``.
+        device: ``auto`` (cuda where there is one, else cpu), ``cpu``, ``cuda`` or ``mps``.
         fresh: start over in a new folder beside ``out`` (``-2``, ``-3`` ...) and delete nothing.
 
     Raises:
@@ -65,6 +65,11 @@ class TrainingRun:
             raise GanvasError(
                 f"'{self.data.source}' has one class, recipe '{recipe.name}' learns from wrong labels and needs two: "
                 "add a class, or use --set objective.wrong_labels=0"
+            )
+        if len(self.data.class_names) > 10_000 or any(len(name) > 255 for name in self.data.class_names):
+            raise GanvasError(
+                f"'{self.data.source}' has {len(self.data.class_names):,} classes: expected at most 10,000, "
+                "and no name of more than 255 characters"
             )
         self.recipe = resolve(recipe, len(self.data))
         folder = out if out is not None else Path("runs") / recipe.name
