@@ -67,7 +67,7 @@ def known(monkeypatch: pytest.MonkeyPatch) -> tuple[KnownSet, dict[str, bytes]]:
         contents[name] = idx_bytes(random.integers(0, 10, shape, dtype=np.uint8))
     small = replace(MNIST, sha256={name: hashlib.sha256(value).hexdigest() for name, value in contents.items()})
     monkeypatch.setattr(module, "known_set", lambda name: small)
-    return small, {f"{name}.gz": gzip.compress(value) for name, value in contents.items()}
+    return small, {f"{name}.gz": gzip.compress(value, mtime=0) for name, value in contents.items()}
 
 
 @pytest.fixture
@@ -158,7 +158,7 @@ def test_a_partial_of_something_else_is_thrown_away(server: Server, tmp_path: Pa
     assert names(tmp_path) == WHOLE
 
 
-@pytest.mark.parametrize("wrong", [gzip.compress(b"other"), b"<html>login first</html>", b""])
+@pytest.mark.parametrize("wrong", [gzip.compress(b"other", mtime=0), b"<html>login first</html>", b""])
 def test_a_wrong_file_never_gets_the_name(server: Server, tmp_path: Path, wrong: bytes) -> None:
     server.files[FIRST] = wrong
     with pytest.raises(GanvasError, match=r"train-images-idx3-ubyte\.gz: what came is another file") as error:
