@@ -167,21 +167,37 @@ def side_by_side(sheets: Sequence[Comparison]) -> Image.Image:
     pictures = [_to_height(sheet.image.convert("RGB"), height) for sheet in sheets]
     gap, title_size, line_size = 40, 32, 21
     title_font, line_font = ImageFont.load_default(size=title_size), ImageFont.load_default(size=line_size)
-    lines = [caption(sheet).replace("·", "-") for sheet in sheets]  # Pillow's own font has no middle dot
     widths = [
-        math.ceil(max(picture.width, title_font.getlength(sheet.title), line_font.getlength(line)))
-        for picture, sheet, line in zip(pictures, sheets, lines, strict=True)
+        math.ceil(max(picture.width, title_font.getlength(sheet.title)))
+        for picture, sheet in zip(pictures, sheets, strict=True)
     ]
-    top = gap + title_size + line_size + 36
+    # Pillow's own font has no middle dot.
+    texts = [
+        _wrapped(caption(sheet).replace("·", "-"), line_font, width)
+        for sheet, width in zip(sheets, widths, strict=True)
+    ]
+    top = gap + title_size + max(text.count("\n") + 1 for text in texts) * (line_size + 6) + 30
     canvas = Image.new("RGB", (sum(widths) + gap * (len(sheets) + 1), top + height + gap), "white")
     draw = ImageDraw.Draw(canvas)
     left = gap
-    for picture, sheet, line, width in zip(pictures, sheets, lines, widths, strict=True):
+    for picture, sheet, text, width in zip(pictures, sheets, texts, widths, strict=True):
         draw.text((left, gap), sheet.title, fill=_INK, font=title_font)
-        draw.text((left, gap + title_size + 12), line, fill=_QUIET, font=line_font)
+        draw.multiline_text((left, gap + title_size + 12), text, fill=_QUIET, font=line_font, spacing=6)
         canvas.paste(picture, (left, top))
         left += width + gap
     return canvas
+
+
+def _wrapped(text: str, font: ImageFont.FreeTypeFont | ImageFont.ImageFont, width: float) -> str:
+    """The text broken between words into lines of at most ``width`` pixels."""
+    lines = [""]
+    for word in text.split():
+        longer = f"{lines[-1]} {word}".lstrip()
+        if lines[-1] and font.getlength(longer) > width:
+            lines.append(word)
+        else:
+            lines[-1] = longer
+    return "\n".join(lines)
 
 
 def caption(sheet: Comparison) -> str:
