@@ -31,7 +31,7 @@ def demo(
     if not run.complete:
         train_with_display(run)
     shown = [
-        ("the model you just trained", run.model, "its best moment by Fréchet distance; 1,000 drawn digits read"),
+        ("the model you just trained", run.model, "the best of its training by distance; 1,000 drawn digits read"),
         ("the shipped model", api.load(RECIPE), "10,000 drawn digits read"),
     ]
     sheets = []
