@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import getpass
+import json
 import re
 import shlex
 import sys
@@ -201,3 +202,19 @@ def test_page_of_recipes_lists_every_key_with_its_default_and_no_other() -> None
         words = re.findall(r"`([^`]+)`", told[key])
         values = {word for word in words if not word.isalpha() or word in ("true", "false")}
         assert (values or {told[key]}) == defaults, key
+
+
+def test_page_of_digits_tells_the_classifier_as_it_is() -> None:
+    from importlib import resources
+
+    from safetensors import safe_open
+
+    from ganvas.metrics.digit_classifier import WEIGHTS, load_digit_classifier
+    from ganvas.models import parameter_count
+
+    with resources.as_file(resources.files("ganvas.metrics") / WEIGHTS) as path, safe_open(path, "numpy") as file:
+        header = json.loads(file.metadata()["ganvas"])
+    page = (ROOT / "docs" / "digits.md").read_text("utf-8")
+    classifier = load_digit_classifier().requires_grad_(True)
+    assert f"{parameter_count(classifier):,}" in page
+    assert f"{header['accuracy_t10k']:.2%} right" in page
