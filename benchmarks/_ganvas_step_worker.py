@@ -11,7 +11,7 @@ import torch
 from torch.profiler import ProfilerActivity, profile
 
 from _contestant import serve
-from ganvas.config import load_recipe
+from ganvas.config import LabelRecipe, load_recipe
 from ganvas.data.batches import LabelledBatches, stream_seed
 from ganvas.data.labelled import open_labelled
 from ganvas.tasks import LabelTask
@@ -26,7 +26,7 @@ def main() -> None:
     name, _, precision = variant.removesuffix("-compiled").rpartition("-")
     name = "digits-cgan-course" if name == "course" else name
     settings = [f"train.precision={precision}", f"train.compile={str(compiled).lower()}"]
-    recipe = load_recipe(name, settings)
+    recipe = load_recipe(name, settings, of=LabelRecipe)
     route = choose_matmul_route()
     device = torch.device("cpu")
     data = open_labelled(None, size=28, channels=1, split="train")

@@ -12,7 +12,7 @@ import time
 
 import torch
 
-from ganvas.config import load_recipe
+from ganvas.config import LabelRecipe, load_recipe
 from ganvas.data.batches import LabelledBatches
 from ganvas.data.labelled import open_labelled
 from ganvas.tasks import LabelTask
@@ -24,7 +24,7 @@ def main() -> None:
     device = torch.device("cpu")
     data = open_labelled(None, size=28, channels=1, split="train")
     for name in ("digits-cgan-course", "digits-cgan"):
-        recipe = load_recipe(name)
+        recipe = load_recipe(name, of=LabelRecipe)
         task = LabelTask(recipe, 10, device)
         batches = LabelledBatches(data, recipe.train.batch_size, recipe.train.seed, device)
         batch_ms, step_ms = [], []

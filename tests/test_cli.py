@@ -28,17 +28,31 @@ from ganvas.api import Run
 from ganvas.cli.main import _run, app
 from ganvas.config import load_recipe
 from ganvas.inference import shipped_models
-from ganvas.model_file import load_model, save_model
+from ganvas.model_file import LabelHeader, load_model, save_model
 from idx_files import idx_bytes, write_set
 
 SMALL = [argument for setting in (*TINY, "train.total_images=200") for argument in ("--set", setting)]
 SHIPPED = ["digits-cgan", "digits-cgan-course", "digits-conv", "digits-gan"]
+PAIR_OPTIONS = (
+    "--direction",
+    "--ignore",
+    "--labels",
+    "--layout",
+    "--palette",
+    "--source",
+    "--source-channels",
+    "--target",
+    "--target-channels",
+)
 OPTIONS = {
     "demo": ["--fresh", "--images", "--out"],
     "train": ["--data", "--device", "--dry-run", "--fresh", "--out", "--set", "--tensorboard", "recipe"],
     "sample": ["--count", "--device", "--label", "--out", "--seed", "--sheet", "model"],
-    "data check": ["--channels", "--json", "--size", "path"],
-    "data preview": ["--channels", "--count", "--out", "--size", "--test", "path"],
+    "translate": ["--device", "--hints", "--label", "--out", "--scale", "--seed", "--variations", "model", "pictures"],
+    "compare": ["--data", "--device", "--json", "--out", "--pictures", "--split", "models"],
+    "data check": sorted(["--channels", "--json", "--size", "path", *PAIR_OPTIONS]),
+    "data pairs": ["--layout", "--method", "--out", "--size", "pictures"],
+    "data preview": sorted(["--channels", "--count", "--out", "--size", "--test", "path", *PAIR_OPTIONS]),
     "data download": ["--mirror", "--out", "name"],
     "info": ["--json", "model"],
     "recipes": ["name"],
@@ -437,7 +451,7 @@ def test_memory_that_ran_out_fails_in_one_line(ganvas: Any, monkeypatch: pytest.
     def greedy(_: object) -> None:
         raise error
 
-    monkeypatch.setattr("ganvas.inference.resolve_model", greedy)
+    monkeypatch.setattr("ganvas.inference.model.resolve_model", greedy)
     done = ganvas("sample", "digits-cgan")
     assert done.code == 1
     assert "out of memory" in one_line(done)
@@ -447,7 +461,7 @@ def test_other_runtime_errors_are_not_hidden(ganvas: Any, monkeypatch: pytest.Mo
     def broken(_: object) -> None:
         raise RuntimeError("a mistake of ours")
 
-    monkeypatch.setattr("ganvas.inference.resolve_model", broken)
+    monkeypatch.setattr("ganvas.inference.model.resolve_model", broken)
     with pytest.raises(RuntimeError, match="a mistake of ours"):
         ganvas("sample", "digits-cgan")
 
@@ -474,6 +488,7 @@ def test_auto_does_not_choose_the_untested_mps(monkeypatch: pytest.MonkeyPatch) 
 
 def test_class_names_beyond_the_encoding_of_a_pipe_are_escaped(finished_run: Run, tmp_path: Path) -> None:
     generator, header = load_model(finished_run.model_path)
+    assert isinstance(header, LabelHeader)
     names = ("猫", *header.class_names[1:])
     save_model(tmp_path / "x.safetensors", generator, header.model_copy(update={"class_names": names}))
     done = subprocess.run(

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from ganvas.config import difference, load_recipe, recipe_names, to_toml
+from ganvas.config import LabelRecipe, difference, load_recipe, recipe_names, to_toml
 from ganvas.errors import UsageError
 
 
@@ -26,7 +26,7 @@ def test_setting_changes_one_key() -> None:
 
 
 def test_whole_numbers_do_for_fractions() -> None:
-    assert load_recipe("digits-cgan", ["objective.r1=2"]).objective.r1 == 2.0
+    assert load_recipe("digits-cgan", ["objective.r1=2"], of=LabelRecipe).objective.r1 == 2.0
 
 
 def test_another_description_is_no_difference() -> None:

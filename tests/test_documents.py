@@ -21,13 +21,28 @@ from pydantic_core import PydanticUndefined
 from conftest import TINY
 from ganvas import __version__
 from ganvas.cli.main import _run, app
-from ganvas.config import Recipe, _models_in, recipe_names
+from ganvas.config import LabelRecipe, Recipe, TranslateRecipe, load_recipe, models_in, recipe_names
 from idx_files import write_set
 
 ROOT = Path(__file__).parents[1]
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / "src").rglob("*.md")])
 # Long runs are cut to two steps: this is about the commands, not about what they learn.
-SHORT = [word for setting in (*TINY, "train.total_images=100") for word in ("--set", setting)]
+SHORT = (*TINY, "train.total_images=100")
+SMALL_PICTURES = (
+    "train.total_images=4",
+    "train.batch_size=2",
+    "train.tick_images=2",
+    "validation.samples=2",
+    "data.size=32",
+    "generator.width=4",
+    "discriminator.width=4",
+    "discriminator.receptive_field=16",
+    "discriminator.scales=1",
+)
+COMMANDS = [
+    ROOT / "README.md",
+    *(ROOT / "docs" / f"{name}.md" for name in ("recipes", "recipes-translate", "sketches")),
+]
 HOSTS = {"keepachangelog.com", "semver.org", "github.com", "arxiv.org"}
 
 
@@ -56,18 +71,23 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         path.parent.mkdir(parents=True, exist_ok=True)
         Image.new("RGB", (40, 50), (9 * number, 0, 0)).save(path)
     write_set(tmp_path / "data" / "mnist")
+    Image.new("RGB", (40, 30), "white").save(tmp_path / "drawing.png")
+    Image.new("RGBA", (40, 30)).save(tmp_path / "dabs.png")
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
 
-@pytest.mark.parametrize("document", [ROOT / "README.md", ROOT / "docs" / "recipes.md"], ids=by_name)
+@pytest.mark.parametrize("document", COMMANDS, ids=by_name)
 def test_commands_of_the_document_run_in_order(document: Path, place: Path, capsys: pytest.CaptureFixture[str]) -> None:
     lines = shell_lines(document)
     assert lines
     for line in lines:
         program, *arguments = shlex.split(line)
         assert program == "ganvas"
-        code = _run([*arguments, *(SHORT if arguments[0] == "train" else [])])
+        if arguments[0] == "train":
+            shorter = SHORT if load_recipe(arguments[1]).task == "label" else SMALL_PICTURES
+            arguments += [word for setting in shorter for word in ("--set", setting)]
+        code = _run(arguments)
         assert code == 0, f"{line}: {capsys.readouterr().err}"
         if "--out" in arguments:
             assert Path(arguments[arguments.index("--out") + 1]).exists()
@@ -167,11 +187,11 @@ def test_shipped_recipes_stand_in_the_changelog() -> None:
 # The page of recipe keys
 
 
-def recipe_keys(model: type[BaseModel] = Recipe, above: str = "") -> dict[str, set[str]]:
+def recipe_keys(model: type[BaseModel], above: str = "") -> dict[str, set[str]]:
     """Every key of a recipe with its defaults, as TOML writes them, over all kinds of networks and optimisers."""
     keys: dict[str, set[str]] = {}
     for name, field in model.model_fields.items():
-        inner = _models_in(field.annotation)
+        inner = models_in(field.annotation)
         for table in inner:
             for key, defaults in recipe_keys(table, f"{above}{name}.").items():
                 keys.setdefault(key, set()).update(defaults)
@@ -185,17 +205,20 @@ def _toml(value: object) -> str:
         return "required"
     if isinstance(value, bool):
         return str(value).lower()
+    if isinstance(value, tuple):
+        return f"[{', '.join(_toml(part) for part in value)}]"
     return f'"{value}"' if isinstance(value, str) else repr(value)
 
 
-def test_page_of_recipes_lists_every_key_with_its_default_and_no_other() -> None:
+@pytest.mark.parametrize(("page", "recipe"), [("recipes.md", LabelRecipe), ("recipes-translate.md", TranslateRecipe)])
+def test_page_of_recipes_lists_every_key_with_its_default_and_no_other(page: str, recipe: type[Recipe]) -> None:
     told: dict[str, str] = {}
     for first, default, meaning in re.findall(
-        r"^\| (`.+?`) \| (.+?) \| (.+) \|$", (ROOT / "docs" / "recipes.md").read_text("utf-8"), re.MULTILINE
+        r"^\| (`.+?`) \| (.+?) \| (.+) \|$", (ROOT / "docs" / page).read_text("utf-8"), re.MULTILINE
     ):
         assert meaning
         told |= dict.fromkeys(re.findall(r"`([^`]+)`", first), default)
-    keys = recipe_keys()
+    keys = recipe_keys(recipe)
     assert sorted(told) == sorted(keys)
     for key, defaults in keys.items():
         # Words in the cell that are no values name the kind that a default belongs to.

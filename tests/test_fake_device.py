@@ -11,7 +11,7 @@ import torch
 from torch import nn
 from torch._subclasses.fake_tensor import FakeTensorMode
 
-from ganvas.config import load_recipe, recipe_names
+from ganvas.config import LabelRecipe, load_recipe, recipe_names
 from ganvas.tasks import LabelTask
 
 CUDA, META = torch.device("cuda:0"), torch.device("meta")
@@ -19,7 +19,7 @@ CUDA, META = torch.device("cuda:0"), torch.device("meta")
 
 @pytest.mark.parametrize("name", recipe_names())
 def test_step_stays_on_its_device(name: str) -> None:
-    task = LabelTask(load_recipe(name), 10, META)
+    task = LabelTask(load_recipe(name, of=LabelRecipe), 10, META)
     pictures = torch.zeros(8, 1, 28, 28, dtype=torch.uint8, device=META)
     labels = torch.zeros(8, dtype=torch.int64, device=META)
     gradients = task.gradients(task._to_range(pictures), labels, task.draw_noise(8))
@@ -31,7 +31,7 @@ def test_step_stays_on_its_device(name: str) -> None:
 @pytest.mark.parametrize("precision", ["fp32", "bf16"])
 @pytest.mark.parametrize("name", [name for name in recipe_names() if name != "digits-conv"])
 def test_drawing_stays_on_a_fake_cuda_device(name: str, precision: str) -> None:
-    recipe = load_recipe(name, [f"train.precision={precision}"])
+    recipe = load_recipe(name, [f"train.precision={precision}"], of=LabelRecipe)
     task = LabelTask(recipe, 10, torch.device("cpu"))
     task.device = CUDA
     with FakeTensorMode(), torch.no_grad():

@@ -18,7 +18,7 @@ import torch
 
 from conftest import TINY, tiny_run
 from ganvas.api import Run
-from ganvas.config import load_recipe
+from ganvas.config import LabelRecipe, load_recipe
 from ganvas.errors import GanvasError, UsageError
 from ganvas.inference import Model
 from ganvas.tasks import LabelTask
@@ -375,7 +375,7 @@ def test_bfloat16_trains_close_to_float32(tmp_path: Path) -> None:
 
 
 def test_average_follows_the_weights_with_the_stated_half_life() -> None:
-    recipe = load_recipe("digits-cgan", ["train.ema_half_life_images=1000", "train.batch_size=500"])
+    recipe = load_recipe("digits-cgan", ["train.ema_half_life_images=1000", "train.batch_size=500"], of=LabelRecipe)
     task = LabelTask(recipe, 10, CPU)
     assert task.average is not None
     with torch.no_grad():
@@ -392,7 +392,7 @@ def test_average_follows_the_weights_with_the_stated_half_life() -> None:
 
 def test_course_recipes_have_no_average() -> None:
     for name in ("digits-gan", "digits-cgan-course", "digits-cgan-paper"):
-        task = LabelTask(load_recipe(name), 10, CPU)
+        task = LabelTask(load_recipe(name, of=LabelRecipe), 10, CPU)
         assert task.average is None
         assert task.drawing_generator is task.generator
 

@@ -15,15 +15,16 @@ from safetensors.torch import load_file, save, save_file
 from ganvas import config
 from ganvas.api import Run, load
 from ganvas.errors import GanvasError
-from ganvas.model_file import load_model, read_header, save_model
+from ganvas.model_file import LabelHeader, load_model, read_header, save_model
 from ganvas.models import build_generator
 
 
 def test_header_tells_everything_needed(finished_run: Run) -> None:
     header = read_header(finished_run.model_path)
+    assert isinstance(header, LabelHeader)
     assert header.class_names == tuple("0123456789")
     assert (header.size, header.channels, header.value_range) == (28, 1, (-1.0, 1.0))
-    assert header.data.fingerprint == finished_run.data.fingerprint
+    assert header.data.fingerprint == finished_run.subject.fingerprint
     assert header.data.licence
     assert 0 < header.images_seen <= 1200
     assert set(header.metrics) == {"asked_accuracy", "digit_frechet"}

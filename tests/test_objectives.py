@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from ganvas import objectives
-from ganvas.config import load_recipe
+from ganvas.config import LabelRecipe, load_recipe
 from ganvas.objectives import Adversarial
 from ganvas.tasks import LabelTask
 
@@ -72,7 +72,7 @@ def test_one_shared_pass_gives_the_gradients_of_two_separate_ones(recipe: str, k
         settings += ["objective.wrong_labels=0.5"]
     torch.set_default_dtype(torch.float64)
     try:
-        task = LabelTask(load_recipe(recipe, settings), 10, torch.device("cpu"))
+        task = LabelTask(load_recipe(recipe, settings, of=LabelRecipe), 10, torch.device("cpu"))
         real, labels, z = torch.rand(6, 1, 28, 28) * 2 - 1, torch.randint(0, 10, (6,)), task.draw_noise(6)
         torch.manual_seed(5)
         ours = task.gradients(real, labels, z)
@@ -109,7 +109,7 @@ def two_separate_passes(
 def test_hand_written_step_equals_autograd(activation: str) -> None:
     torch.set_default_dtype(torch.float64)
     try:
-        recipe = load_recipe("digits-cgan-course", [f"discriminator.activation={activation}"])
+        recipe = load_recipe("digits-cgan-course", [f"discriminator.activation={activation}"], of=LabelRecipe)
         task = LabelTask(recipe, 10, torch.device("cpu"))
         real, labels, z = torch.rand(9, 1, 28, 28) * 2 - 1, torch.randint(0, 10, (9,)), task.draw_noise(9)
         ours = task.gradients(real, labels, z)
@@ -138,7 +138,7 @@ def test_step_runs_uncompiled_where_compiling_fails(
     tasks = []
     for compiled in ("true", "false"):
         torch.manual_seed(0)
-        recipe = load_recipe("digits-cgan-course", [f"train.compile={compiled}", "train.batch_size=4"])
+        recipe = load_recipe("digits-cgan-course", [f"train.compile={compiled}", "train.batch_size=4"], of=LabelRecipe)
         tasks.append(LabelTask(recipe, 10, torch.device("cpu")))
     pictures, labels = torch.zeros(4, 1, 28, 28, dtype=torch.uint8), torch.arange(4)
     losses = []

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 import torch
 
-from ganvas.config import load_recipe
+from ganvas.config import LabelRecipe, load_recipe
 from ganvas.tasks import LabelTask
-from ganvas.training.run import resolve
+from ganvas.training.subject import resolve
 from reference_course import (
     CGAN_AFFINE,
     CGAN_SHAPES,
@@ -48,7 +48,7 @@ def dtype(request: pytest.FixtureRequest) -> Iterator[torch.dtype]:
 
 
 def make_task(recipe: str, *settings: str) -> LabelTask:
-    return LabelTask(resolve(load_recipe(recipe, settings), 60_000), 10, torch.device("cpu"))
+    return LabelTask(resolve(load_recipe(recipe, settings, of=LabelRecipe), 60_000), 10, torch.device("cpu"))
 
 
 def reference_name(letter: str, parameter: str) -> str:

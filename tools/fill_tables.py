@@ -22,11 +22,13 @@ sys.path.insert(0, str(ROOT / "benchmarks"))
 import ablation_digits_cgan  # noqa: E402
 import cgan_step  # noqa: E402
 import measure_digits  # noqa: E402
+import sketch_methods  # noqa: E402
 
 TABLES: dict[str, Callable[[dict[str, Any]], str]] = {
     "digits": measure_digits.table,
     "ablation-digits-cgan": ablation_digits_cgan.table,
     "cgan-step": cgan_step.printed,
+    "sketch-methods": sketch_methods.table,
 }
 PLACE = re.compile(r"(<!-- table ([\w-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
 

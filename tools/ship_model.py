@@ -19,11 +19,11 @@ import numpy as np
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT / "benchmarks"))
 
-from ganvas.config import Recipe, difference, load_recipe  # noqa: E402
+from ganvas.config import LabelRecipe, Recipe, difference, load_recipe  # noqa: E402
 from ganvas.inference import Model  # noqa: E402
 from ganvas.model_file import load_model, save_model  # noqa: E402
-from ganvas.training.run import resolve  # noqa: E402
 from ganvas.training.stats import read_stats  # noqa: E402
+from ganvas.training.subject import resolve  # noqa: E402
 from measure_digits import COUNT, DigitJudge, Measured  # noqa: E402
 
 CARD = """# {name}
@@ -83,7 +83,7 @@ def largest_difference(whole: Model, half: Model) -> int:
 def card(name: str, run: Path, target: Path, figures: dict[str, float], measured: Measured, level: int) -> str:
     """The model card's text."""
     environment: dict[str, Any] = json.loads((run / "environment.json").read_text("utf-8"))
-    recipe = load_recipe(run / "recipe.toml")
+    recipe = load_recipe(run / "recipe.toml", of=LabelRecipe)
     header = Model(target).header
     stats = read_stats(run / "stats.jsonl")
     seconds = max(tick["seconds"] for tick in stats if tick["images"] <= header.images_seen)

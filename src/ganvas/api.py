@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -88,7 +89,8 @@ def train(
 
     Args:
         recipe: a shipped recipe's name or a TOML file.
-        data: a folder of IDX files or of class folders; None keeps the recipe's ``data.path``.
+        data: a folder of IDX files, of class folders or of pairs, or a CSV of pairs; None keeps the recipe's
+            ``data.path``.
         out: the run folder, by default ``runs/<recipe name>``; an unfinished run of the same recipe continues.
         settings: ``KEY=VALUE`` changes to the recipe, such as ``"train.batch_size=64"``.
         device: ``auto`` (cuda where there is one, else cpu), ``cpu``, ``cuda`` or ``mps``.
@@ -99,8 +101,7 @@ def train(
         UsageError: an unknown recipe, key or value, or a folder that belongs to another run.
         GanvasError: the data or the device cannot be used.
     """
-    chosen = load_recipe(recipe, settings)
-    if data is not None:
-        chosen = chosen.model_copy(update={"data": chosen.data.model_copy(update={"path": str(data)})})
+    where = [] if data is None else [f"data.path={json.dumps(str(data), ensure_ascii=False)}"]
+    chosen = load_recipe(recipe, [*settings, *where])
     folder = Path(out) if out is not None else None
     return Run(chosen, folder, device=device, fresh=fresh, tensorboard=tensorboard)

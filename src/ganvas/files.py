@@ -58,3 +58,9 @@ def _sync_folder(folder: Path) -> None:
             os.fsync(descriptor)
         finally:
             os.close(descriptor)
+
+
+def cache_folder() -> Path:
+    """Where ganvas keeps what it can make again: ``$XDG_CACHE_HOME/ganvas``, by default ``~/.cache/ganvas``."""
+    root = os.environ.get("XDG_CACHE_HOME")
+    return (Path(root) if root else Path.home() / ".cache") / "ganvas"

@@ -6,7 +6,7 @@ import json
 import textwrap
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
 import safetensors
 import torch
@@ -15,13 +15,15 @@ from safetensors.torch import load_file, save
 from torch import nn
 
 from ganvas import config
+from ganvas.data.preparation import Preparation
 from ganvas.errors import GanvasError
 from ganvas.files import atomic_write
-from ganvas.models import build_generator
+from ganvas.models import build_generator, build_translator
 from ganvas.models.conv import SIZES
 
 FORMAT_VERSION = 1
 HEADER_KEY = "ganvas"
+ClassName = Annotated[str, Field(max_length=255)]
 
 
 class TrainingData(BaseModel):
@@ -34,33 +36,83 @@ class TrainingData(BaseModel):
 
 
 class ModelHeader(BaseModel):
-    """Everything beside the weights that using a model needs, as JSON in the file's metadata."""
+    """Everything beside the weights that using a model of any task needs, as JSON in the file's metadata."""
 
     # Not forbid: a later 0.x may add keys without raising the format version.
     model_config = ConfigDict(frozen=True)
     format_version: int = FORMAT_VERSION
     ganvas_version: str
-    task: Literal["label"] = "label"
+    task: str
     recipe: str
-    generator: Annotated[config.Generator, Field()]
-    class_names: tuple[Annotated[str, Field(max_length=255)], ...] = Field(min_length=1, max_length=10_000)
-    conditional: bool
     size: int = Field(ge=8, le=1024)
-    channels: Literal[1, 3]
-    value_range: tuple[float, float]
-    norm_statistics: Literal["none", "running"] = "none"
     data: TrainingData
     images_seen: int
     metrics: dict[str, float] = {}
 
+    @property
+    def network(self) -> str:
+        """What the generator is called in a recipe."""
+        raise NotImplementedError
+
+    def build(self) -> nn.Module:
+        """The generator that the weights belong to."""
+        raise NotImplementedError
+
+
+class LabelHeader(ModelHeader):
+    """The header of a label -> image or noise -> image model."""
+
+    task: Literal["label"] = "label"
+    generator: Annotated[config.Generator, Field()]
+    class_names: tuple[ClassName, ...] = Field(min_length=1, max_length=10_000)
+    conditional: bool
+    channels: Literal[1, 3]
+    value_range: tuple[float, float]
+    norm_statistics: Literal["none", "running"] = "none"
+
     @model_validator(mode="after")
-    def _fits_together(self) -> ModelHeader:
+    def _fits_together(self) -> Self:
         network = self.generator.network
         if self.conditional != (network not in config.UNCONDITIONAL):
             raise ValueError(f"conditional is {self.conditional}, which generator '{network}' is not")
         if network == "conv" and self.size not in SIZES:
             raise ValueError(f"size is {self.size}: the conv networks draw 28, 32 or 64 pixels")
         return self
+
+    @property
+    def network(self) -> str:
+        return self.generator.network
+
+    def build(self) -> nn.Module:
+        return build_generator(self.generator, classes=len(self.class_names), size=self.size, channels=self.channels)
+
+
+class TranslateHeader(ModelHeader):
+    """The header of a picture -> picture model: how pictures are prepared for it, on both sides."""
+
+    task: Literal["translate"] = "translate"
+    generator: config.Translator
+    source: Preparation
+    target: Preparation
+    hints: bool
+    class_names: tuple[ClassName, ...] = Field((), max_length=10_000)
+    value_range: tuple[float, float] = (-1.0, 1.0)
+
+    @property
+    def network(self) -> str:
+        return self.generator.network
+
+    def build(self) -> nn.Module:
+        return build_translator(
+            self.generator,
+            in_channels=self.source.encoded_channels + config.HINT_CHANNELS * self.hints,
+            out_channels=self.target.channels,
+            size=self.size,
+            classes=len(self.class_names),
+        )
+
+
+HEADERS: dict[str, type[LabelHeader] | type[TranslateHeader]] = {"label": LabelHeader, "translate": TranslateHeader}
 
 
 def save_model(path: Path, generator: nn.Module, header: ModelHeader, *, half: bool = False) -> None:
@@ -69,9 +121,11 @@ def save_model(path: Path, generator: nn.Module, header: ModelHeader, *, half: b
     Raises:
         GanvasError: the file cannot be written.
     """
+    # Batch norm's count of batches, the one integer there is, means nothing to drawing.
     weights = {
-        name: (value.half() if half and value.is_floating_point() else value).detach().cpu().contiguous()
+        name: (value.half() if half else value).detach().cpu().contiguous()
         for name, value in generator.state_dict().items()
+        if value.is_floating_point()
     }
     # As bytes first: the library's own writer reports a full disk by an error of its own, not by an OSError.
     atomic_write(path, save(weights, metadata={HEADER_KEY: header.model_dump_json()}))
@@ -114,8 +168,11 @@ def _parse_header(path: Path, text: str) -> ModelHeader:
             f"'{path}' has model format {version}, this ganvas reads up to {FORMAT_VERSION}: "
             f"pip install 'ganvas>={table.get('ganvas_version', 'the newest')}'"
         )
+    task = table.get("task", "label")
+    if task not in HEADERS:
+        raise GanvasError(f"'{path}' is a model of task {task!r:.40}, this ganvas knows {', '.join(HEADERS)}")
     try:
-        return ModelHeader.model_validate(table)
+        return HEADERS[task].model_validate(table)
     except ValidationError as error:
         problem = error.errors()[0]
         where = "".join(f"{part}: " for part in problem["loc"])
@@ -133,9 +190,7 @@ def load_model(path: Path) -> tuple[nn.Module, ModelHeader]:
     try:
         # Without memory of its own until the weights are known to fit: a header may ask for any size.
         with torch.device("meta"):
-            generator = build_generator(
-                header.generator, classes=len(header.class_names), size=header.size, channels=header.channels
-            )
+            generator = header.build()
         weights = load_file(path)
         if not all(value.is_floating_point() for value in weights.values()):
             raise ValueError("some are no floating-point numbers")

@@ -77,6 +77,17 @@ def wrong_label_loss(kind: Adversarial, real: Tensor, wrong: Tensor) -> Tensor:
     return F.softplus(wrong - real)
 
 
+def accuracy(kind: Adversarial, real: Tensor, fake: Tensor) -> tuple[Tensor, Tensor]:
+    """D's accuracy on real and on drawn samples: two scalars in [0, 1] from logits of any shape.
+
+    Relativistic logits have no zero of their own: each side is compared with the other's mean, as the relativistic
+    average discriminator does (Jolicoeur-Martineau 2018, section 4.2).
+    """
+    zero = torch.tensor(0.5 if kind == "lsgan" else 0.0, dtype=real.dtype, device=real.device)
+    below, above = (fake.mean(), real.mean()) if kind == "relativistic" else (zero, zero)
+    return (real > below).to(real.dtype).mean(), (fake <= above).to(real.dtype).mean()
+
+
 def gradient_penalty(logits: Tensor, pictures: Tensor) -> Tensor:
     """1/2 |grad_x D(x)|^2 for each picture, (N,): R1 on real, R2 on drawn ones (Mescheder et al. 2018, eq. 9).
 

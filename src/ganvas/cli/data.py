@@ -5,25 +5,49 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
+
+from ganvas.cli.pairs import pairs
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from ganvas.data.check import CheckReport, Problem
+    from ganvas.config import PairData
     from ganvas.data.download import DownloadProgress
+    from ganvas.data.findings import CheckReport, Problem
     from ganvas.data.images import LabelledImages, Split
 
-app = typer.Typer(help="Check, look at and download data.", no_args_is_help=True)
+app = typer.Typer(help="Check, look at, make and download data.", no_args_is_help=True)
+app.command()(pairs)
 
 _Data = Annotated[
     Path | None,
-    typer.Argument(metavar="PATH", help="Folder of IDX files or of class folders; without it the digits."),
+    typer.Argument(
+        metavar="PATH",
+        help="Folder of IDX files, of class folders or of pairs, or a CSV of pairs; without it the digits.",
+    ),
 ]
 _Size = Annotated[int | None, typer.Option(min=1, help="Side of the pictures in pixels.")]
 _Channels = Annotated[int | None, typer.Option(min=1, max=3, help="1 for grey, 3 for colour.")]
+_Kind = Literal["picture", "labels"]
+_Layout = Annotated[
+    Literal["auto", "side-by-side", "folders", "table", "pictures"] | None,
+    typer.Option(help="Pairs: how they lie; pictures: colour pictures alone, whose sketches are drawn."),
+]
+_Direction = Annotated[
+    Literal["left-to-right", "right-to-left"] | None, typer.Option(help="Pairs: from which side to which.")
+]
+_Source = Annotated[_Kind | None, typer.Option(help="Pairs: what the model gets.")]
+_Target = Annotated[_Kind | None, typer.Option(help="Pairs: what it shall draw.")]
+_Palette = Annotated[str | None, typer.Option(help="Pairs: camvid, or a CSV of name,red,green,blue.")]
+_Ignore = Annotated[int | None, typer.Option(min=-1, max=255, help="Pairs: the class id that means unlabelled.")]
+_Labels = Annotated[
+    Literal["group", "folder"] | None, typer.Option(help="Pairs: take classes from a table or from sub-folders.")
+]
+_SourceChannels = Annotated[int | None, typer.Option(min=1, max=64, help="Pairs: channels of the source.")]
+_TargetChannels = Annotated[int | None, typer.Option(min=1, max=64, help="Pairs: channels of the target.")]
 _SHOWN_A_KIND = 20
 
 
@@ -32,16 +56,43 @@ def check(
     path: _Data = None,
     size: _Size = None,
     channels: _Channels = None,
+    layout: _Layout = None,
+    direction: _Direction = None,
+    source: _Source = None,
+    target: _Target = None,
+    palette: _Palette = None,
+    ignore: _Ignore = None,
+    labels: _Labels = None,
+    source_channels: _SourceChannels = None,
+    target_channels: _TargetChannels = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
 ) -> None:
     """Read all data and list everything that is wrong; exit 1 when training on it would fail.
 
+    Pairs are known by their layout, or by any of the options for pairs.
+
     Example: ganvas data check pictures/
     """
     from ganvas.data.check import check as look_through
+    from ganvas.data.pairs.check import check_pairs
 
-    _check_channels(channels)
-    report = look_through(path, size=size, channels=channels)
+    pairs = _pair_settings(
+        path,
+        channels,
+        layout=layout,
+        direction=direction,
+        source=source,
+        target=target,
+        palette=palette,
+        ignore=ignore,
+        labels=labels,
+        source_channels=source_channels,
+        target_channels=target_channels,
+    )
+    if path is not None and pairs is not None:
+        report = check_pairs(path, pairs, size=size)
+    else:
+        report = look_through(path, size=size, channels=channels)
     shown = json.dumps(report.as_dict(), indent=2, ensure_ascii=False) if as_json else _report_text(report)
     typer.echo(shown)
     if not report.ok:
@@ -55,16 +106,48 @@ def preview(
     count: Annotated[int, typer.Option(min=1, max=4096, help="How many pictures.")] = 64,
     size: _Size = None,
     channels: _Channels = None,
+    layout: _Layout = None,
+    direction: _Direction = None,
+    source: _Source = None,
+    target: _Target = None,
+    palette: _Palette = None,
+    ignore: _Ignore = None,
+    labels: _Labels = None,
+    source_channels: _SourceChannels = None,
+    target_channels: _TargetChannels = None,
     test: Annotated[bool, typer.Option("--test", help="Show the held-out pictures.")] = False,
 ) -> None:
     """Draw a sheet of pictures as training sees them, each with its label, smallest and largest value.
+
+    Of pairs: source and target beside each other, with their name and their sizes on disk.
 
     Example: ganvas data preview pictures/ --out preview.png
     """
     from ganvas.pictures import grid, save_png
 
-    _check_channels(channels)
-    data = _open(path, size, channels, "test" if test else "train")
+    pairs = _pair_settings(
+        path,
+        channels,
+        layout=layout,
+        direction=direction,
+        source=source,
+        target=target,
+        palette=palette,
+        ignore=ignore,
+        labels=labels,
+        source_channels=source_channels,
+        target_channels=target_channels,
+    )
+    split: Split = "test" if test else "train"
+    if path is not None and pairs is not None:
+        from ganvas.data.pairs.preview import sheet_of_pairs
+
+        sheet, shown, total = sheet_of_pairs(path, pairs, split, count, size or pairs.size)
+        save_png(sheet, out)
+        typer.echo(f"{shown} of {total:,} pairs, source and target at {size or pairs.size} pixels", err=True)
+        typer.echo(str(out))
+        return
+    data = _open(path, size, channels, split)
     chosen = _round_the_classes(data, count)
     images = data.images[chosen]
     captions = [
@@ -96,9 +179,23 @@ def download(
     typer.echo(str(out))
 
 
-def _check_channels(channels: int | None) -> None:
+def _pair_settings(path: Path | None, channels: int | None, **choices: Any) -> PairData | None:
+    """How to read pairs, where the data or an option says that it is pairs."""
     if channels == 2:
         raise typer.BadParameter("pictures have 1 channel (grey) or 3 (colour)", param_hint="--channels")
+    from ganvas.data.pairs.listing import looks_like_pairs
+
+    chosen = {key: value for key, value in choices.items() if value is not None}
+    if path is None and chosen:
+        option = "--" + next(iter(chosen)).replace("_", "-")
+        raise typer.BadParameter("is for pairs: give the PATH they lie at", param_hint=option)
+    if path is None or not (chosen or (path.exists() and looks_like_pairs(path))):
+        return None
+    if channels is not None:
+        raise typer.BadParameter("pairs have --source-channels and --target-channels", param_hint="--channels")
+    from ganvas.config import PairData
+
+    return PairData(path=str(path), **chosen)
 
 
 def _open(path: Path | None, size: int | None, channels: int | None, split: Split) -> LabelledImages:
@@ -125,14 +222,16 @@ def _round_the_classes(data: LabelledImages, count: int) -> list[int]:
 
 
 def _report_text(report: CheckReport) -> str:
-    total = {split: sum(count[split] for count in report.counts.values()) for split in ("train", "test")}
+    splits = list(next(iter(report.counts.values()), {"train": 0, "test": 0}))
+    total = {split: sum(count[split] for count in report.counts.values()) for split in splits}
     sizes = ", ".join(list(report.sizes)[:4]) + (", ..." if len(report.sizes) > 4 else "")
-    pictures = f"{total['train']:,} train, {total['test']:,} test"
-    lines = [f"{report.path}: {report.kind}, {len(report.counts)} classes, {pictures}"]
+    counts = ", ".join(f"{total[split]:,} {split}" for split in splits)
+    classes = f"{len(report.counts)} classes, " if list(report.counts) != ["pairs"] else ""
+    lines = [f"{report.path}: {report.kind}, {classes}{counts}"]
     lines += [f"sizes: {sizes}"] if sizes else []
-    rows: list[tuple[str, ...]] = [("class", "train", "test")]
-    rows += [(name, f"{count['train']:,}", f"{count['test']:,}") for name, count in report.counts.items()]
-    lines += ["", *_columns(rows)] if report.counts else []
+    rows: list[tuple[str, ...]] = [("class", *splits)]
+    rows += [(name, *(f"{count[split]:,}" for split in splits)) for name, count in report.counts.items()]
+    lines += ["", *_columns(rows)] if classes and report.counts else []
     if report.problems:
         lines += ["", *_columns([("", "where", "what", "what to do"), *_problem_rows(report.problems)])]
     lines += ["", "ready to train" if report.ok else "training would fail: mend the errors first"]

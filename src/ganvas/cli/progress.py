@@ -85,6 +85,8 @@ def _fields(progress: Progress) -> list[tuple[str, str]]:
             fields.append((f"D right on {side}", f"{accuracy:.0%}"))
     if "asked_accuracy" in progress.metrics:
         fields.append(("asked digit drawn", f"{progress.metrics['asked_accuracy']:.1%}"))
+    if "l1" in progress.metrics:
+        fields.append(("held-out L1", f"{progress.metrics['l1']:.4f}"))
     if "digit_frechet" in progress.metrics:
         fields.append(("digit Fréchet distance", f"{progress.metrics['digit_frechet']:.2f}"))
     return fields

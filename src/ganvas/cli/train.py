@@ -11,7 +11,8 @@ import typer
 def train(
     recipe: Annotated[str, typer.Argument(help="A shipped recipe (see `ganvas recipes`) or a TOML file.")],
     data: Annotated[
-        Path | None, typer.Option(help="Folder of IDX files or of one folder of pictures a class.", show_default=False)
+        Path | None,
+        typer.Option(help="Folder of IDX files, of class folders or of pairs, or a CSV of pairs.", show_default=False),
     ] = None,
     out: Annotated[Path | None, typer.Option(help="The run folder; default runs/RECIPE.", show_default=False)] = None,
     settings: Annotated[

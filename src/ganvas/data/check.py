@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, Literal
 
 import numpy as np
 
 from ganvas.data.digits import DIGITS_FOLDER
+from ganvas.data.findings import CheckReport as CheckReport
+from ganvas.data.findings import Seen, Severity, add_duplicates
 from ganvas.data.folders import SUFFIXES, Listed, Listing, list_class_folders
 from ganvas.data.idx import read_idx_folder
 from ganvas.data.images import LabelledImages, Split
@@ -20,60 +19,7 @@ from ganvas.data.labelled import kind_of
 from ganvas.errors import GanvasError
 from ganvas.pictures import read_picture
 
-Severity = Literal["error", "warning", "note"]
 _SPLITS: tuple[Split, ...] = ("train", "test")
-
-
-@dataclass(frozen=True)
-class Problem:
-    """One finding: "error" stops training, "warning" spoils it, "note" is good to know."""
-
-    severity: Severity
-    file: str
-    what: str
-    remedy: str
-
-
-@dataclass
-class CheckReport:
-    """What a check found.
-
-    Attributes:
-        path: the folder, or "embedded digits".
-        kind: "embedded digits", "idx" or "class folders".
-        counts: pictures by class name, then by split.
-        sizes: pictures by "width x height" as they are on disk.
-        problems: all findings, errors first.
-    """
-
-    path: str
-    kind: str
-    counts: dict[str, dict[Split, int]] = field(default_factory=dict)
-    sizes: dict[str, int] = field(default_factory=dict)
-    problems: list[Problem] = field(default_factory=list)
-
-    @property
-    def ok(self) -> bool:
-        """Whether training on this data can start."""
-        return not any(problem.severity == "error" for problem in self.problems)
-
-    def as_dict(self) -> dict[str, Any]:
-        """Everything, ready for JSON."""
-        return {"ok": self.ok, **asdict(self)}
-
-    def add(self, severity: Severity, file: Path | str, what: str, remedy: str) -> None:
-        """Note a finding."""
-        self.problems.append(Problem(severity, str(file), what, remedy))
-
-
-@dataclass(frozen=True)
-class _Seen:
-    """One readable picture: where it lies and a digest of its pixels."""
-
-    file: str
-    label: int
-    split: Split
-    digest: bytes
 
 
 def check(path: Path | None, *, size: int | None = None, channels: int | None = None) -> CheckReport:
@@ -99,13 +45,12 @@ def check(path: Path | None, *, size: int | None = None, channels: int | None = 
     if channels == 1 and colours:
         what = f"{colours:,} pictures have colour"
         report.add("note", report.path, what, "they are made grey; --channels 3 keeps it")
-    order = ("error", "warning", "note")
-    report.problems.sort(key=lambda problem: order.index(problem.severity))
+    report.sort()
     return report
 
 
 def _check_idx(folder: Path, report: CheckReport) -> None:
-    seen: list[_Seen] = []
+    seen: list[Seen] = []
     names: tuple[str, ...] = ()
     for split in _SPLITS:
         try:
@@ -123,10 +68,10 @@ def _check_idx(folder: Path, report: CheckReport) -> None:
         sizes = Counter({f"{width} x {height}": len(data)}) + Counter(report.sizes)
         report.sizes = dict(sizes)
         seen += _look_at_arrays(data, split, report)
-    _check_duplicates(seen, names, report)
+    add_duplicates(seen, names, report)
 
 
-def _look_at_arrays(data: LabelledImages, split: Split, report: CheckReport) -> list[_Seen]:
+def _look_at_arrays(data: LabelledImages, split: Split, report: CheckReport) -> list[Seen]:
     flat = data.images.reshape(len(data), -1)
     blank = np.flatnonzero(flat.min(axis=1) == flat.max(axis=1))
     if len(blank):
@@ -134,7 +79,7 @@ def _look_at_arrays(data: LabelledImages, split: Split, report: CheckReport) -> 
         what = f"{len(blank):,} pictures are of one single value"
         report.add("warning", f"{split} {at}", what, "remove them if they are empty")
     return [
-        _Seen(f"{split} {index}", int(label), split, hashlib.blake2b(row.data, digest_size=16).digest())
+        Seen(f"{split} {index}", int(label), split, hashlib.blake2b(row.data, digest_size=16).digest())
         for index, (row, label) in enumerate(zip(flat, data.labels, strict=True))
     ]
 
@@ -148,7 +93,7 @@ def _check_class_folders(root: Path, report: CheckReport) -> int:
     for name in listing.class_names:
         report.counts[name] = {"train": 0, "test": 0}
     _check_strays(listing, report)
-    seen: list[_Seen] = []
+    seen: list[Seen] = []
     sizes: Counter[str] = Counter()
     colours = 0
     with ThreadPoolExecutor() as pool:
@@ -162,9 +107,9 @@ def _check_class_folders(root: Path, report: CheckReport) -> int:
             mode, width, height, digest = found
             sizes[f"{width} x {height}"] += 1
             colours += mode == "RGB"
-            seen.append(_Seen(shown, file.label, file.split, digest))
+            seen.append(Seen(shown, file.label, file.split, digest))
     report.sizes = dict(sizes.most_common())
-    _check_duplicates(seen, listing.class_names, report)
+    add_duplicates(seen, listing.class_names, report)
     return colours
 
 
@@ -214,20 +159,3 @@ def _check_sizes(report: CheckReport, size: int | None) -> None:
         if small:
             what = f"{small:,} pictures are smaller than {size}"
             report.add("note", report.path, what, "they are enlarged; a smaller --size is sharper")
-
-
-def _check_duplicates(seen: Sequence[_Seen], names: Sequence[str], report: CheckReport) -> None:
-    first: dict[bytes, _Seen] = {}
-    for picture in seen:
-        other = first.setdefault(picture.digest, picture)
-        if other is picture:
-            continue
-        same = f"the same picture as {other.file}"
-        if other.label != picture.label:
-            classes = f"class '{names[other.label]}' there, '{names[picture.label]}' here"
-            report.add("warning", picture.file, f"{same}, {classes}", "delete the wrong one")
-        elif other.split != picture.split:
-            remedy = "delete one: tests on it prove nothing"
-            report.add("warning", picture.file, f"{same}, in the other split", remedy)
-        else:
-            report.add("note", picture.file, same, "delete one, or keep it to count twice")

@@ -56,24 +56,24 @@ def natural_key(name: str) -> tuple[object, ...]:
     return tuple(int(part) if at % 2 else part.casefold() for at, part in enumerate(parts)), name
 
 
-def _visible(folder: Path) -> list[Path]:
+def visible(folder: Path) -> list[Path]:
     entries = [entry for entry in folder.iterdir() if not entry.name.startswith(".")]
     named = [entry for entry in entries if entry.name.lower() not in _SYSTEM_FILES]
     return sorted(named, key=lambda entry: unicodedata.normalize("NFC", entry.name))
 
 
-def _subfolders(folder: Path) -> list[Path]:
-    return sorted((e for e in _visible(folder) if e.is_dir()), key=lambda e: natural_key(e.name))
+def subfolders(folder: Path) -> list[Path]:
+    return sorted((e for e in visible(folder) if e.is_dir()), key=lambda e: natural_key(e.name))
 
 
 def _has_own_split(root: Path) -> bool:
     # A class that happens to be called "train" holds pictures, not folders.
-    return (root / "train").is_dir() and bool(_subfolders(root / "train"))
+    return (root / "train").is_dir() and bool(subfolders(root / "train"))
 
 
 def class_folders(root: Path) -> list[Path]:
     """The folders of the training classes in the order of their labels; empty where there are none."""
-    return _subfolders(root / "train" if _has_own_split(root) else root)
+    return subfolders(root / "train" if _has_own_split(root) else root)
 
 
 def is_picture_name(path: Path) -> bool:
@@ -107,11 +107,11 @@ def _list(root: Path) -> Listing:
     own_split = _has_own_split(root)
     classes = class_folders(root)
     names = tuple(unicodedata.normalize("NFC", folder.name) for folder in classes)
-    tests = _subfolders(root / "test") if own_split and (root / "test").is_dir() else []
+    tests = subfolders(root / "test") if own_split and (root / "test").is_dir() else []
     files: list[Listed] = []
     strays: list[Path] = []
     for label, folder in enumerate(classes):
-        for path in _visible(folder):
+        for path in visible(folder):
             if not (path.is_file() and is_picture_name(path)):
                 strays.append(path)
                 continue
@@ -123,16 +123,16 @@ def _list(root: Path) -> Listing:
                 f"class '{name}' is in '{root / 'test'}' but not in '{root / 'train'}', expected the same "
                 f"classes ({', '.join(names[:10])}); rename the folder or move it out."
             )
-        for path in _visible(folder):
+        for path in visible(folder):
             if path.is_file() and is_picture_name(path):
                 files.append(Listed(path, names.index(name), "test"))
             else:
                 strays.append(path)
-    strays += [e for e in _visible(root) if e.is_file() and e.name not in SIDECARS]
+    strays += [e for e in visible(root) if e.is_file() and e.name not in SIDECARS]
     if own_split:
-        strays += [e for e in _visible(root) if e.is_dir() and e.name not in ("train", "test")]
+        strays += [e for e in visible(root) if e.is_dir() and e.name not in ("train", "test")]
         parts = [root / name for name in ("train", "test") if (root / name).is_dir()]
-        strays += [e for part in parts for e in _visible(part) if e.is_file()]
+        strays += [e for part in parts for e in visible(part) if e.is_file()]
     return Listing(root, names, tuple(files), tuple(strays))
 
 

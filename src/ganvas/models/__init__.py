@@ -3,6 +3,9 @@
 A generator maps ``forward(z (N, latent), labels (N,) int64) -> pictures (N, C, S, S)`` in its ``value_range``; a
 discriminator splits into ``features(pictures)``, which knows no label, and ``score(features, labels) -> (N,)`` logits,
 so that one picture can be asked about under several labels for the price of one. Unconditional networks take None.
+
+From picture to picture, :func:`build_translator` maps ``forward(source (N, C, H, W), labels (N,) | None)`` to pictures
+of the source's size, and :func:`build_patch` judges pairs of both.
 """
 
 from __future__ import annotations
@@ -20,6 +23,10 @@ from ganvas.models.drawing import draw as draw
 from ganvas.models.drawing import value_range as value_range
 from ganvas.models.maxout import Maxout as Maxout
 from ganvas.models.maxout import MaxoutDiscriminator as MaxoutDiscriminator
+from ganvas.models.patch import PatchDiscriminator as PatchDiscriminator
+from ganvas.models.patch import build_patch as build_patch
+from ganvas.models.pix2pix import Translator as Translator
+from ganvas.models.pix2pix import build_translator as build_translator
 
 
 def build_generator(settings: config.Generator, *, classes: int, size: int, channels: int) -> nn.Module:

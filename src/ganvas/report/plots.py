@@ -62,7 +62,7 @@ class Curve:
 
 
 @dataclass(frozen=True)
-class _Plot:
+class Plot:
     key: str
     title: str
     reading: str
@@ -78,15 +78,15 @@ def draw_curves(ticks: Sequence[Tick], *, classes: int | None) -> list[Curve]:
         ticks: in order of images seen.
         classes: how many classes the data has, for the line at chance; ``None`` draws no such line.
     """
-    return [_draw(plot) for plot in _plots(ticks, classes) if plot.lines]
+    return [draw_plot(plot) for plot in _plots(ticks, classes) if plot.lines]
 
 
-def _plots(ticks: Sequence[Tick], classes: int | None) -> list[_Plot]:
+def _plots(ticks: Sequence[Tick], classes: int | None) -> list[Plot]:
     measured = {line.name: line for line in _named(ticks, lambda tick: tick.metrics)}
     asked, frechet = measured.pop("asked_accuracy", None), measured.pop("digit_frechet", None)
     noun = "Digits" if frechet is not None else "Pictures"
     plots = [
-        _Plot(
+        Plot(
             "asked",
             f"{noun} that are what was asked for",
             "The share that a classifier takes for the asked class. Higher is better.",
@@ -94,7 +94,7 @@ def _plots(ticks: Sequence[Tick], classes: int | None) -> list[_Plot]:
             (1 / classes, "chance") if classes else None,
             [replace(asked, name="asked class met")] if asked else [],
         ),
-        _Plot(
+        Plot(
             "frechet",
             "Digit Fréchet distance",
             "Distance to real digits in a classifier's features. Lower is better.",
@@ -102,7 +102,7 @@ def _plots(ticks: Sequence[Tick], classes: int | None) -> list[_Plot]:
             None,
             [replace(frechet, name="distance")] if frechet else [],
         ),
-        _Plot(
+        Plot(
             "losses",
             "Losses",
             "In a balanced game neither side's falls to zero for long.",
@@ -110,7 +110,7 @@ def _plots(ticks: Sequence[Tick], classes: int | None) -> list[_Plot]:
             None,
             _named(ticks, lambda tick: tick.losses),
         ),
-        _Plot(
+        Plot(
             "accuracy",
             "Discriminator's accuracy",
             "Near 50% it cannot tell real from fake; near 100% it has run away.",
@@ -118,7 +118,7 @@ def _plots(ticks: Sequence[Tick], classes: int | None) -> list[_Plot]:
             (0.5, "guessing"),
             _named(ticks, lambda tick: {"real": tick.accuracy_real, "fake": tick.accuracy_fake}),
         ),
-        _Plot(
+        Plot(
             "gradients",
             "Gradient norms",
             "Sudden peaks mean steps that were too large.",
@@ -126,7 +126,7 @@ def _plots(ticks: Sequence[Tick], classes: int | None) -> list[_Plot]:
             None,
             _named(ticks, lambda tick: tick.gradient_norms),
         ),
-        _Plot(
+        Plot(
             "speed",
             "Speed",
             "Images seen a second, tick by tick.",
@@ -136,7 +136,7 @@ def _plots(ticks: Sequence[Tick], classes: int | None) -> list[_Plot]:
         ),
     ]
     for index, line in enumerate(measured.values()):
-        plots.append(_Plot(f"metric-{index}", line.name, "Measured while training.", "value", None, [line]))
+        plots.append(Plot(f"metric-{index}", line.name, "Measured while training.", "value", None, [line]))
     return plots
 
 
@@ -157,7 +157,7 @@ def _named(ticks: Sequence[Tick], values: Callable[[Tick], Mapping[str, float | 
     ]
 
 
-def _draw(plot: _Plot) -> Curve:
+def draw_plot(plot: Plot) -> Curve:
     # Figure, not pyplot: no global list of figures, no window system. Imported here: it takes half a second.
     import matplotlib
     from matplotlib.figure import Figure
@@ -198,7 +198,7 @@ def _draw_line(axes: Axes, line: Line, colour: str, *, smoothed: bool) -> None:
     axes.plot(images, values, color=colour, linestyle="", marker="o", markersize=4)
 
 
-def _dress(axes: Axes, plot: _Plot, lines: Sequence[Line]) -> None:
+def _dress(axes: Axes, plot: Plot, lines: Sequence[Line]) -> None:
     from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 
     axes.spines[["top", "right", "left"]].set_visible(False)

@@ -17,7 +17,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ganvas.config import DenseConditionalGenerator, MaxoutDiscriminator, Recipe
+from ganvas.config import DenseConditionalGenerator, LabelRecipe, MaxoutDiscriminator
 from ganvas.objectives import generator_row_scale
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ class CourseStep:
         self._whole_batch: Callable[..., Result] = _compiled() if task.recipe.train.compile else course_gradients
 
     @staticmethod
-    def serves(recipe: Recipe) -> bool:
+    def serves(recipe: LabelRecipe) -> bool:
         """Whether a recipe is the course's cGAN in every respect that the function writes out."""
         objective, maxout = recipe.objective, recipe.discriminator
         return (

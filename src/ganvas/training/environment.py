@@ -12,11 +12,10 @@ import numpy as np
 import torch
 
 from ganvas import __version__, config
-from ganvas.data.labelled import LabelledImages
 from ganvas.training.matmul import choose_matmul_route, processor_name
 
 
-def describe_environment(recipe: config.Recipe, data: LabelledImages, device: torch.device) -> dict[str, Any]:
+def describe_environment(recipe: config.Recipe, data: dict[str, Any], device: torch.device) -> dict[str, Any]:
     """The content of ``environment.json``."""
     return {
         "ganvas": __version__,
@@ -32,13 +31,7 @@ def describe_environment(recipe: config.Recipe, data: LabelledImages, device: to
         "matmul_route": choose_matmul_route() if device.type == "cpu" else "default",
         "git": _git_state(),
         "seed": recipe.train.seed,
-        "data": {
-            "source": data.source,
-            "fingerprint": data.fingerprint,
-            "licence": data.licence,
-            "images": len(data),
-            "classes": list(data.class_names),
-        },
+        "data": data,
     }
 
 

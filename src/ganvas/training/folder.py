@@ -39,8 +39,7 @@ def check_folder(folder: Path, recipe: config.Recipe, fingerprint: str) -> None:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, UsageError) as error:
         raise GanvasError(f"'{folder / RECIPE}' is damaged ({error}): {_START_OVER}") from error
     # Where the data lie may change; that they are the same is checked below.
-    moved = earlier.model_copy(update={"data": earlier.data.model_copy(update={"path": recipe.data.path})})
-    changes = config.difference(moved, recipe)
+    changes = [change for change in config.difference(earlier, recipe) if not change.startswith("data.path: ")]
     if changes:
         raise UsageError(
             f"'{folder}' was trained with another recipe ({'; '.join(changes)}). "

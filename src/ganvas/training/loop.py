@@ -7,19 +7,16 @@ import time
 from collections.abc import Generator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
-import numpy as np
 import torch
 
-from ganvas import __version__
-from ganvas.data.batches import LabelledBatches, stream_seed
-from ganvas.data.labelled import LabelledImages
+from ganvas.config import Train
+from ganvas.data.batches import stream_seed
 from ganvas.errors import GanvasError
-from ganvas.model_file import ModelHeader, TrainingData, save_model
-from ganvas.models import value_range
-from ganvas.pictures import grid, save_png, to_uint8
-from ganvas.tasks import LabelTask
+from ganvas.model_file import save_model
+from ganvas.pictures import save_png
+from ganvas.tasks import Task
 from ganvas.training.checkpoint import load_newest_checkpoint, save_checkpoint
 from ganvas.training.signals import Interrupted, stop_requests
 from ganvas.training.stats import (
@@ -30,22 +27,16 @@ from ganvas.training.stats import (
     is_finite,
     peak_memory_mb,
 )
+from ganvas.training.subject import Work
 
 ACCURACIES = ("accuracy_real", "accuracy_fake")
-
-
-class Probe(Protocol):
-    """Measures the task's generator while it trains."""
-
-    def measure(self) -> dict[str, float]: ...
+DISTANCES = ("digit_frechet", "l1")  # metrics of which less is better
 
 
 def training_loop(
-    task: LabelTask,  # networks, objective and optimisers; its weights are overwritten by a checkpoint's
-    batches: LabelledBatches,  # pictures as a function of images seen
+    work: Work,  # the task and all that goes with it; its weights are overwritten by a checkpoint's
+    train: Train,  # how long, how much at a time, and how often what is written
     folder: Path,  # the run folder; the newest checkpoint in it is where training goes on
-    data: LabelledImages,  # what the model file's header says of the training data
-    probe: Probe | None,  # None where nothing can judge the data
 ) -> Generator[Progress]:
     """Train until ``train.total_images`` are seen, yielding a record a tick.
 
@@ -53,9 +44,8 @@ def training_loop(
         Interrupted: Ctrl-C or SIGTERM arrived; the step was finished and saved.
         GanvasError: a loss or gradient is not finite, or a file cannot be written.
     """
-    settings = task.recipe.train
-    total = settings.total_images
-    writer = _RunWriter(task, folder, data)
+    task, probe, total = work.task, work.probe, train.total_images
+    writer = _RunWriter(work, folder)
 
     # Go on from the newest checkpoint, or from the beginning.
     state = load_newest_checkpoint(folder / "checkpoints", task.device)
@@ -73,13 +63,12 @@ def training_loop(
     with stop_requests() as stop_requested:
         while images < total:
             # Step: everything random in it is a function of the seed and of the images seen.
-            torch.manual_seed(stream_seed(settings.seed, "step", images))
-            pictures, labels = batches.batch(images)
-            pictures, labels = pictures[: total - images], labels[: total - images]
-            averages.add(task.step(pictures, labels, images))
-            before, images = images, images + len(labels)
+            torch.manual_seed(stream_seed(train.seed, "step", images))
+            batch = [part[: total - images] for part in work.batches.batch(images)]
+            averages.add(work.step(*batch, images))
+            before, images = images, images + len(batch[0])
             stopping = stop_requested()
-            due = _passed(before, images, settings.tick_images) or images == total
+            due = _passed(before, images, train.tick_images) or images == total
             if not (due or stopping):
                 continue
 
@@ -90,12 +79,12 @@ def training_loop(
             seconds += now - tick_start
             speed = (images - tick_images) / max(now - tick_start, 1e-9)
             if broken is not None or not is_finite(norms):
-                raise GanvasError(_diagnosis(task, broken, norms, tick_images, images, folder))
+                raise GanvasError(_diagnosis(task, train, broken, norms, tick_images, images, folder))
             # What is measured, drawn and kept must not depend on where a run was stopped: only regular ticks count.
             span = (last_tick, images) if due else (images, images)
             last_tick = images if due else last_tick
             writer.metrics = {}
-            if probe and (_passed(*span, task.recipe.validation.every_images) or images == total):
+            if probe and (_passed(*span, work.every_images) or images == total):
                 writer.keep_if_best(images, probe.measure())
             progress = Progress(
                 images=images,
@@ -110,9 +99,9 @@ def training_loop(
                 metrics=writer.metrics,
             )
             append_stats(folder / "stats.jsonl", progress)
-            if _passed(*span, settings.sample_images) or images == total:
+            if _passed(*span, train.sample_images) or images == total:
                 writer.samples(images)
-            if _passed(*span, settings.checkpoint_images) or images == total or stopping:
+            if _passed(*span, train.checkpoint_images) or images == total or stopping:
                 writer.checkpoint(images, seconds, last_tick)
             yield progress
             if stopping and images < total:
@@ -127,28 +116,19 @@ def training_loop(
 class _RunWriter:
     """Writes samples, checkpoints and the model file of a run."""
 
-    task: LabelTask
+    work: Work
     folder: Path
-    data: LabelledImages
     best: float | None = None
     metrics: dict[str, float] = field(default_factory=dict)  # measured at the tick at hand
 
-    def __post_init__(self) -> None:
-        torch.manual_seed(stream_seed(self.task.recipe.train.seed, "samples", 0))
-        self._noise = self.task.draw_noise(10 * self.task.classes if self.task.recipe.conditional else 100)
-        self._labels = torch.arange(len(self._noise), device=self.task.device) // 10
-
     def samples(self, images: int) -> None:
-        """The same noise and labels every time: ten pictures of each class, a row a class."""
-        drawn = self.task.draw(self._noise, self._labels).cpu().numpy()
-        names = self.data.class_names if self.task.recipe.conditional else None
-        sheet = grid(to_uint8(np.moveaxis(drawn, 1, 3)), 10, row_labels=names)
-        save_png(sheet, self.folder / "samples" / f"{images:010d}.png")
+        """The same noise and conditions every time."""
+        save_png(self.work.sheet(), self.folder / "samples" / f"{images:010d}.png")
 
     def checkpoint(self, images: int, seconds: float, last_tick: int) -> None:
         """Save the whole state, and the model file unless a better one by the recipe's metric is kept."""
         state: dict[str, Any] = {
-            "task": self.task.state_dict(),
+            "task": self.work.task.state_dict(),
             "images": images,
             "seconds": seconds,
             "last_tick": last_tick,
@@ -161,31 +141,18 @@ class _RunWriter:
     def keep_if_best(self, images: int, metrics: dict[str, float]) -> None:
         """Save the model file if the recipe's validation metric is the best so far."""
         self.metrics = metrics
-        name = self.task.recipe.validation.metric
+        name = self.work.best_by
         if name not in metrics:
             return
         # Of a distance less is better, of a share more.
-        value = -metrics[name] if name == "digit_frechet" else metrics[name]
+        value = -metrics[name] if name in DISTANCES else metrics[name]
         if self.best is None or value > self.best:
             self.best = value
             self._save_model(images)
 
     def _save_model(self, images: int) -> None:
-        recipe = self.task.recipe
-        header = ModelHeader(
-            ganvas_version=__version__,
-            recipe=recipe.name,
-            generator=recipe.generator,
-            class_names=self.data.class_names,
-            conditional=recipe.conditional,
-            size=recipe.data.size,
-            channels=recipe.data.channels,
-            value_range=value_range(self.task.generator),
-            data=TrainingData(source=self.data.source, fingerprint=self.data.fingerprint, licence=self.data.licence),
-            images_seen=images,
-            metrics=self.metrics,
-        )
-        save_model(self.folder / "model.safetensors", self.task.drawing_generator, header)
+        header = self.work.header(images, self.metrics)
+        save_model(self.folder / "model.safetensors", self.work.task.drawing_generator, header)
 
 
 def _passed(before: int, after: int, every: int) -> bool:
@@ -193,7 +160,7 @@ def _passed(before: int, after: int, every: int) -> bool:
     return after // every > before // every
 
 
-def _gradient_norms(task: LabelTask) -> dict[str, float]:
+def _gradient_norms(task: Task) -> dict[str, float]:
     """Euclidean norm of the last step's gradient of each network."""
     norms = {}
     for name, network in task.networks.items():
@@ -203,12 +170,18 @@ def _gradient_norms(task: LabelTask) -> dict[str, float]:
 
 
 def _diagnosis(
-    task: LabelTask, broken: tuple[str, int] | None, norms: dict[str, float], since: int, images: int, folder: Path
+    task: Task,
+    train: Train,
+    broken: tuple[str, int] | None,
+    norms: dict[str, float],
+    since: int,
+    images: int,
+    folder: Path,
 ) -> str:
     """What a user is told when training has diverged: what, when, what is kept, what to try."""
     if broken is not None:
         name, step = broken
-        what = f"'{name}' is no longer a finite number at about image {since + step * task.recipe.train.batch_size:,}"
+        what = f"'{name}' is no longer a finite number at about image {since + step * train.batch_size:,}"
     else:
         names = " and ".join(name for name, norm in norms.items() if not math.isfinite(norm))
         what = f"the gradient of the {names} is no longer finite between images {since:,} and {images:,}"
@@ -217,5 +190,5 @@ def _diagnosis(
     rates = ", ".join(
         f"optimiser.{name}.lr={optimiser.param_groups[0]['lr']:g}" for name, optimiser in task.optimisers.items()
     )
-    bf16 = " or train.precision=fp32" if task.recipe.train.precision == "bf16" else ""
+    bf16 = " or train.precision=fp32" if train.precision == "bf16" else ""
     return f"training diverged: {what}; {last}. Try a lower learning rate (now {rates}){bf16}, with --fresh."

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import platform
 import time
 from collections.abc import Iterator
@@ -15,7 +14,7 @@ import torch
 from torch import Tensor
 
 from ganvas.errors import GanvasError
-from ganvas.files import atomic_write
+from ganvas.files import atomic_write, cache_folder
 
 MatmulRoute = Literal["default", "onednn"]
 ROUTES: tuple[MatmulRoute, ...] = ("default", "onednn")
@@ -119,5 +118,4 @@ def _read_cache() -> dict[str, Any]:
 
 
 def _cache_file() -> Path:
-    root = os.environ.get("XDG_CACHE_HOME")
-    return (Path(root) if root else Path.home() / ".cache") / "ganvas" / "matmul-route.json"
+    return cache_folder() / "matmul-route.json"

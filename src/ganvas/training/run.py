@@ -11,15 +11,13 @@ from typing import Any
 import torch
 
 from ganvas import config
-from ganvas.data.batches import LabelledBatches, stream_seed
-from ganvas.data.labelled import open_labelled
+from ganvas.data.batches import stream_seed
 from ganvas.device import torch_device
 from ganvas.errors import GanvasError, UsageError
 from ganvas.files import atomic_write
 from ganvas.inference import resolve_model
-from ganvas.metrics.probe import DigitProbe
 from ganvas.model_file import load_model, read_header
-from ganvas.tasks import LabelTask
+from ganvas.tasks import Task
 from ganvas.training.environment import describe_environment
 from ganvas.training.folder import (
     CHECKPOINTS,
@@ -32,9 +30,12 @@ from ganvas.training.folder import (
     read_environment,
     unused_beside,
 )
+from ganvas.training.label_subject import LabelSubject
 from ganvas.training.loop import training_loop
 from ganvas.training.matmul import MatmulRoute, is_exact, matmul_route
 from ganvas.training.stats import Progress, read_stats
+from ganvas.training.subject import Subject
+from ganvas.training.translate_subject import TranslateSubject
 
 
 class TrainingRun:
@@ -59,22 +60,11 @@ class TrainingRun:
         self, recipe: config.Recipe, out: Path | None = None, *, device: str = "auto", fresh: bool = False
     ) -> None:
         self.device = torch_device(device)
-        path = Path(recipe.data.path) if recipe.data.path else None
-        self.data = open_labelled(path, size=recipe.data.size, channels=recipe.data.channels, split="train")
-        if recipe.objective.wrong_labels and len(self.data.class_names) < 2:
-            raise GanvasError(
-                f"'{self.data.source}' has one class, recipe '{recipe.name}' learns from wrong labels and needs two: "
-                "add a class, or use --set objective.wrong_labels=0"
-            )
-        if len(self.data.class_names) > 10_000 or any(len(name) > 255 for name in self.data.class_names):
-            raise GanvasError(
-                f"'{self.data.source}' has {len(self.data.class_names):,} classes: expected at most 10,000, "
-                "and no name of more than 255 characters"
-            )
-        self.recipe = resolve(recipe, len(self.data))
+        self.subject = open_subject(recipe)
+        self.recipe = self.subject.recipe
         folder = out if out is not None else Path("runs") / recipe.name
         self.folder = unused_beside(folder) if fresh else folder
-        check_folder(self.folder, self.recipe, self.data.fingerprint)
+        check_folder(self.folder, self.recipe, self.subject.fingerprint)
         if recipe.init.model and not self.images_seen:
             read_header(resolve_model(recipe.init.model))
 
@@ -82,7 +72,7 @@ class TrainingRun:
         train = self.recipe.train
         images, ticks = self.images_seen, 0
         while images < train.total_images:
-            left_of_epoch = len(self.data) - images % len(self.data)
+            left_of_epoch = len(self.subject) - images % len(self.subject)
             after = min(images + train.batch_size, images + left_of_epoch, train.total_images)
             ticks += after // train.tick_images > images // train.tick_images or after == train.total_images
             images = after
@@ -118,31 +108,28 @@ class TrainingRun:
     def __iter__(self) -> Iterator[Progress]:
         # Everything that can fail does so before the folder is written: a refused setting leaves no trace.
         torch.manual_seed(stream_seed(self.recipe.train.seed, "weights", 0))
-        task = LabelTask(self.recipe, len(self.data.class_names), self.device)
+        work = self.subject.work(self.device)
         if self.recipe.init.model and not self.images_seen:
-            self._start_from(task, self.recipe.init.model)
-        batches = LabelledBatches(self.data, self.recipe.train.batch_size, self.recipe.train.seed, self.device)
+            self._start_from(work.task, self.recipe.init.model)
         self._describe()
         route = self._matmul_route()
-        with only_process(self.folder):
-            probe = DigitProbe.for_data(self.data, task)
-            with contextlib.closing(training_loop(task, batches, self.folder, self.data, probe)) as records:
-                # The route is set for the whole process, so only while the loop has the word.
-                while True:
-                    with matmul_route(route):
-                        progress = next(records, None)
-                    if progress is None:
-                        return
-                    yield progress
+        records = training_loop(work, self.recipe.train, self.folder)
+        with only_process(self.folder), contextlib.closing(records):
+            # The route is set for the whole process, so only while the loop has the word.
+            while True:
+                with matmul_route(route):
+                    progress = next(records, None)
+                if progress is None:
+                    return
+                yield progress
 
-    def _start_from(self, task: LabelTask, name: str) -> None:
+    def _start_from(self, task: Task, name: str) -> None:
         generator, header = load_model(resolve_model(name))
         try:
             task.generator.load_state_dict(generator.state_dict())
         except RuntimeError:
             raise UsageError(
-                f"init.model '{name}' ({header.generator.network}, {header.size} pixels, "
-                f"{len(header.class_names)} classes) does not fit recipe '{self.recipe.name}'"
+                f"init.model '{name}' ({header.network}, {header.size} pixels) does not fit recipe '{self.recipe.name}'"
             ) from None
         if task.average is not None:
             task.average.load_state_dict(generator.state_dict())
@@ -150,7 +137,7 @@ class TrainingRun:
     def _describe(self) -> None:
         """Write what the run is made of, where an earlier part has not."""
         if not (self.folder / ENVIRONMENT).exists():
-            environment = describe_environment(self.recipe, self.data, self.device)
+            environment = describe_environment(self.recipe, self.subject.describe(), self.device)
             atomic_write(self.folder / ENVIRONMENT, json.dumps(environment, indent=2).encode())
         if not (self.folder / RECIPE).exists():
             atomic_write(self.folder / RECIPE, config.to_toml(self.recipe).encode())
@@ -166,9 +153,15 @@ class TrainingRun:
         return route
 
 
-def resolve(recipe: config.Recipe, images: int) -> config.Recipe:
-    """The recipe with ``train.epochs`` turned into ``train.total_images`` for a set of ``images`` pictures."""
-    if not recipe.train.epochs:
-        return recipe
-    train = recipe.train.model_copy(update={"total_images": recipe.train.epochs * images, "epochs": 0})
-    return recipe.model_copy(update={"train": train})
+def open_subject(recipe: config.Recipe) -> Subject:
+    """Read and check the data of a recipe of any task.
+
+    Raises:
+        GanvasError: the data cannot be used.
+    """
+    match recipe:
+        case config.LabelRecipe():
+            return LabelSubject(recipe)
+        case config.TranslateRecipe():
+            return TranslateSubject(recipe)
+    raise AssertionError(f"a recipe of task '{recipe.task}' without a subject")

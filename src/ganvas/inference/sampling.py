@@ -1,11 +1,10 @@
-"""The façade that the command line, the Python API and the studio draw with."""
+"""Drawing from labels and noise: pictures, sheets and files of them."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from importlib import resources
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -13,9 +12,9 @@ import torch
 from PIL import Image
 from torch import nn
 
-from ganvas.device import torch_device
-from ganvas.errors import UsageError, nearest
-from ganvas.model_file import load_model
+from ganvas.errors import UsageError
+from ganvas.inference.labels import Labels, class_index, whole
+from ganvas.model_file import LabelHeader
 from ganvas.models import draw
 from ganvas.pictures import Pixels, grid, save_png, to_pil, to_uint8
 from ganvas.sample_files import Drawing, write_folder, write_npz
@@ -24,8 +23,7 @@ from ganvas.sample_files import Drawing, write_folder, write_npz
 # of rows, and a picture must depend on its seed, place and label alone.
 CHUNK = 100
 Sheet = Literal["grid", "same-noise", "interpolation"]
-Label = int | np.integer[Any] | str
-Labels = Label | Iterable[Label] | None
+Watch = Callable[[Iterator[Drawing]], Iterator[Drawing]]
 Floats = npt.NDArray[np.float32]
 Indices = npt.NDArray[np.int64]
 # A sheet's pictures, at their own size: many viewers and formats end at 65,535 pixels a side, and Pillow warns of a
@@ -35,113 +33,29 @@ SHEET_PIXELS = 80_000_000
 GAP = 2
 
 
-def shipped_models() -> list[str]:
-    """Names of the models that come with ganvas, sorted."""
-    folder = resources.files("ganvas") / "weights"
-    names = (entry.name for entry in folder.iterdir())
-    return sorted(name.removesuffix(".safetensors") for name in names if name.endswith(".safetensors"))
+class Sampler:
+    """Draws with the generator of a label or noise -> picture model; the public face is :class:`ganvas.Model`."""
 
-
-def resolve_model(model: str | Path) -> Path:
-    """The model file that ``model`` names: a shipped model, a file, or a run folder.
-
-    As with recipes a shipped name comes first; ``./name`` is a folder of that name, and so is a Path that exists.
-
-    Raises:
-        UsageError: it is none of these (the nearest shipped name is given).
-    """
-    path = Path(model)
-    shipped = shipped_models()
-    if str(model) in shipped and (isinstance(model, str) or not path.exists()):
-        return Path(str(resources.files("ganvas") / "weights" / f"{model}.safetensors"))
-    if path.is_file():
-        return path
-    if path.is_dir():
-        if (path / "model.safetensors").is_file():
-            return path / "model.safetensors"
-        if (path / "recipe.toml").is_file():
-            raise UsageError(f"run '{path}' has no model yet: it is written with the first checkpoint")
-        raise UsageError(f"folder '{path}' is no run: expected model.safetensors in it")
-    raise UsageError(
-        f"no model '{model}': neither a .safetensors file, a run folder, nor a shipped model "
-        f"({', '.join(shipped)}).{nearest(str(model), shipped)}"
-    )
-
-
-class Model:
-    """A trained generator, ready to draw.
-
-    Args:
-        model: a ``.safetensors`` file, a run folder, or the name of a shipped model.
-        device: ``auto``, ``cpu``, ``cuda`` or ``mps``.
-
-    Raises:
-        UsageError: there is no such model.
-        GanvasError: the file is damaged, or of a newer format.
-    """
-
-    def __init__(self, model: str | Path, *, device: str = "cpu") -> None:
-        self.path = resolve_model(model)
-        self._device = torch_device(device)
-        self._generator: nn.Module
-        self._generator, self.header = load_model(self.path)
-        self._generator.to(self._device)
-
-    @property
-    def name(self) -> str:
-        """What to call it: the run folder's or the file's name."""
-        return self.path.parent.resolve().name if self.path.name == "model.safetensors" else self.path.stem
+    def __init__(self, name: str, header: LabelHeader, generator: nn.Module, device: torch.device) -> None:
+        self.name = name
+        self.header = header
+        self._generator = generator
+        self._device = device
 
     @property
     def class_names(self) -> tuple[str, ...]:
         """Names of the classes by index; empty where the model takes no label."""
         return self.header.class_names if self.header.conditional else ()
 
-    def class_index(self, label: Label) -> int:
-        """The index of a class given by index or by name.
-
-        Raises:
-            UsageError: the model has no such class, or takes no label at all.
-        """
-        if not self.header.conditional:
-            raise UsageError(f"model '{self.name}' takes no label: it was trained without. Leave the label out.")
-        names = self.class_names
-        if isinstance(label, int | np.integer):
-            if 0 <= label < len(names):
-                return int(label)
-        elif not isinstance(label, str):
-            raise UsageError(f"label {label!r} is neither the index nor the name of a class")
-        # In text a name wins over an index: with classes "1" to "10" people mean what they read.
-        elif label in names:
-            return names.index(label)
-        elif label.isdecimal() and int(label) < len(names):
-            return int(label)
-        elif label.casefold() in (folded := [name.casefold() for name in names]):
-            return folded.index(label.casefold())
-        listed = ", ".join(names[:12]) + (", ..." if len(names) > 12 else "")
-        raise UsageError(
-            f"model '{self.name}' has no class '{label}': it knows {listed} "
-            f"(or 0 to {len(names) - 1}).{nearest(str(label), names)}"
-        )
-
     def sample(self, labels: Labels = None, *, count: int | None = None, seed: int = 0) -> list[Image.Image]:
-        """Draw pictures as Pillow images; the same arguments give the same pictures.
-
-        Args:
-            labels: a class, or several to go round; None goes round all classes.
-            count: how many pictures; default one for each label given, or for each class.
-            seed: picture i depends on the seed, on i and on its label alone.
-
-        Raises:
-            UsageError: an unknown label, none at all, a count below 1 or a seed below 0.
-        """
+        """See :meth:`ganvas.Model.sample`."""
         return [to_pil(image) for drawing in self.draw(labels, count=count, seed=seed) for image in drawing.images]
 
     def draw(self, labels: Labels = None, *, count: int | None = None, seed: int = 0) -> Iterator[Drawing]:
         """The same pictures as :meth:`sample` as arrays, a chunk at a time, in constant memory."""
         chosen = self._class_indices(labels)
-        total = len(chosen) if count is None else _whole("count", count, 1)
-        return self._draw_chunks(chosen, total, _whole("seed", seed, 0))
+        total = len(chosen) if count is None else whole("count", count, 1)
+        return self._draw_chunks(chosen, total, whole("seed", seed, 0))
 
     def save(
         self,
@@ -151,18 +65,9 @@ class Model:
         count: int | None = None,
         seed: int = 0,
         sheet: Sheet = "grid",
-        watch: Callable[[Iterator[Drawing]], Iterator[Drawing]] | None = None,
+        watch: Watch | None = None,
     ) -> None:
-        """Draw into a file: ``.png`` a labelled :meth:`sheet`, ``.npz`` arrays, a folder one PNG each.
-
-        An ``.npz`` holds ``images`` uint8 (N, H, W), or (N, H, W, 3) in colour, and ``labels`` int64 (N,).
-        Memory does not grow with ``count`` except for a sheet, whose size is limited. ``watch`` may wrap what is
-        drawn into an ``.npz`` or a folder, chunk by chunk, to show how far it is.
-
-        Raises:
-            UsageError: an unknown label or ending, a count below 1 or too large for a sheet.
-            GanvasError: the file cannot be written; nothing is left of it.
-        """
+        """See :meth:`ganvas.Model.save`."""
         path = Path(path)
         ending = path.suffix.lower()
         if ending == ".png":
@@ -173,7 +78,7 @@ class Model:
         if sheet != "grid":
             raise UsageError(f"a {sheet} sheet is a picture: expected FILE.png, found '{path}'")
         chosen = self._class_indices(labels)
-        total = 10 * len(chosen) if count is None else _whole("count", count, 1)
+        total = 10 * len(chosen) if count is None else whole("count", count, 1)
         drawings = self.draw(chosen if self.class_names else None, count=total, seed=seed)
         if watch is not None:
             drawings = watch(drawings)
@@ -187,7 +92,7 @@ class Model:
         if labels is None:
             return list(range(len(self.class_names))) or [-1]
         several = labels if isinstance(labels, Iterable) and not isinstance(labels, str) else [labels]
-        chosen = [self.class_index(label) for label in several]
+        chosen = [class_index(self.name, self.class_names, label) for label in several]
         if not chosen:
             raise UsageError("labels is empty: expected a class, several, or None for all")
         return chosen
@@ -229,26 +134,14 @@ class Model:
         count: int | None = None,
         seed: int = 0,
     ) -> Image.Image:
-        """A labelled sheet with a row for each class.
-
-        Args:
-            kind: ``grid``: the pictures of :meth:`sample`. ``same-noise``: a column is one noise drawn under every
-                label. ``interpolation``: a row goes from one noise to another over its columns.
-            labels: as in :meth:`sample`.
-            count: of a grid the number of pictures, by default ten a row; of the others the number of columns,
-                by default ten. Fewer by default where ten do not fit.
-            seed: as in :meth:`sample`.
-
-        Raises:
-            UsageError: as in :meth:`sample`, or more pictures than fit on a sheet.
-        """
+        """See :meth:`ganvas.Model.sheet`."""
         chosen = self._class_indices(labels)
         names = [self.class_names[i] for i in chosen] if self.class_names else None
-        seed = _whole("seed", seed, 0)
+        seed = whole("seed", seed, 0)
         # One label alone has its grid in rows of ten; every other row is a label's.
         across = 10 if kind == "grid" and len(chosen) == 1 else len(chosen)
         most = _most_cells(across, self.header.size)
-        wanted = max(1, min(10, most // len(chosen))) if count is None else _whole("count", count, 1)
+        wanted = max(1, min(10, most // len(chosen))) if count is None else whole("count", count, 1)
         cells = wanted if kind == "grid" and count is not None else wanted * len(chosen)
         if cells > most:
             raise UsageError(
@@ -269,12 +162,6 @@ class Model:
             noise = _interpolate(start, end, columns, straight=self._uniform_noise)
         images = self._draw(np.tile(noise, (len(chosen), 1)), np.repeat(np.array(chosen, dtype=np.int64), columns))
         return grid(images, columns, row_labels=names, scale=scale, gap=GAP)
-
-
-def _whole(name: str, value: int, least: int) -> int:
-    if not isinstance(value, int | np.integer) or value < least:
-        raise UsageError(f"{name} is {value}: expected a whole number from {least}")
-    return int(value)
 
 
 def _most_cells(across: int, size: int) -> int:

@@ -1,0 +1,117 @@
+"""Sparse dabs of colour that tell the model what a person wants where.
+
+After Zhang et al., "Real-time user-guided image colorization with learned deep priors" (2017), section 3.1: the
+number of dabs is geometric, their places are normal about the picture's centre, their sides uniform, and each shows the
+average colour of the target under it. One deviation: people dab areas, not paper or outlines, and drawings are mostly
+paper. So three dabs of four look for a place that is not white in its middle and holds no black, in up to six draws.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from ganvas.config import Hints
+from ganvas.errors import UsageError
+from ganvas.pictures import Pixels
+
+_DRAWS = 6
+_ANYWHERE_SHARE = 0.25
+_WHITE, _BLACK = 0.94, -0.8  # of [-1, 1]: the darkest channel of paper, the brightest of an outline
+
+
+def random_hints(targets: Tensor, settings: Hints) -> Tensor:
+    """Dabs as training draws them, from torch's global random numbers.
+
+    Args:
+        targets: (N, 3, H, W) in [-1, 1].
+        settings: how many pictures get none, how many dabs the others get, and how large.
+
+    Returns:
+        (N, 4, H, W): the colour where a dab is and 0 elsewhere, then the mask 1 or 0.
+    """
+    count, device = len(targets), targets.device
+    # The length of a run of successes of probability q is geometric: P(n) = (1 - q) q^n. As its inverse:
+    uniform = torch.rand(count, device=device).clamp(min=1e-7)
+    keep_on = torch.tensor(max(settings.continue_share, 1e-9), device=device)
+    counts = torch.floor(uniform.log() / keep_on.log()).long()
+    counts = torch.where(torch.rand(count, device=device) < settings.none_share, 0, counts)
+    return _dabbed(targets, counts, settings)
+
+
+def hints_at(targets: Tensor, count: int, settings: Hints) -> Tensor:
+    """The same with exactly ``count`` dabs on each picture, to measure what dabs do; later ones lie on earlier ones."""
+    return _dabbed(targets, torch.full((len(targets),), count, device=targets.device), settings)
+
+
+def hints_from_rgba(pixels: Pixels) -> npt.NDArray[np.float32]:
+    """A person's dabs: (H, W, 4) uint8, transparent where there is none, as (4, H, W).
+
+    Raises:
+        UsageError: nothing is transparent, so every pixel would be a dab.
+    """
+    if pixels.ndim != 3 or pixels.shape[2] != 4:
+        raise ValueError(f"expected an array (H, W, 4), found {pixels.shape}")
+    # The soft rim of a brush has the brush's colour, so half-transparent pixels count whole or not at all.
+    mask = pixels[:, :, 3:] >= 128
+    if mask.all():
+        raise UsageError(
+            "the hints are opaque everywhere, expected dabs of colour on a transparent ground: "
+            "paint them on a layer of their own and save that as a PNG with transparency."
+        )
+    colours = np.where(mask, pixels[:, :, :3].astype(np.float32) / 127.5 - 1, 0)
+    return np.ascontiguousarray(np.concatenate((colours, mask), axis=2, dtype=np.float32).transpose(2, 0, 1))
+
+
+def _dabbed(targets: Tensor, counts: Tensor, settings: Hints) -> Tensor:
+    """Put ``counts`` (N,) dabs on pictures (N, 3, H, W)."""
+    number, channels, height, width = targets.shape
+    most = int(counts.max()) if number else 0
+    hints = targets.new_zeros(number, channels + 1, height, width)
+    if most == 0:
+        return hints
+    flat = targets.flatten(2)
+    top, left, side = _places(flat, most, height, width, settings)
+    reach = torch.arange(int(side.max()), device=targets.device)
+    # Every pixel of every dab: (N, dabs, rows, columns), those beyond a dab's side or a picture's number not taken.
+    y = (top[..., None] + reach).clamp(max=height - 1)
+    x = (left[..., None] + reach).clamp(max=width - 1)
+    pixel = y[..., :, None] * width + x[..., None, :]
+    within = reach < side[..., None]
+    there = torch.arange(most, device=targets.device) < counts[:, None]
+    taken = within[..., :, None] & within[..., None, :] & there[..., None, None]
+
+    seen = flat.gather(2, pixel.flatten(1)[:, None].expand(-1, channels, -1)).view(number, channels, *pixel.shape[1:])
+    colours = (seen * taken[:, None]).sum((3, 4)) / taken.sum((2, 3)).clamp(min=1)[:, None]
+    # Which dab a pixel shows, counted from 1: the last that covers it.
+    numbered = torch.where(taken, torch.arange(1, most + 1, device=targets.device)[:, None, None], 0)
+    shown = torch.zeros(number, height * width, dtype=torch.long, device=targets.device)
+    shown.scatter_reduce_(1, pixel.flatten(1), numbered.flatten(1), "amax")
+    values = torch.cat((colours, torch.ones_like(colours[:, :1])), dim=1)
+    values = torch.cat((torch.zeros_like(values[:, :, :1]), values), dim=2)
+    return values.gather(2, shown[:, None].expand(-1, channels + 1, -1)).view_as(hints)
+
+
+def _places(flat: Tensor, most: int, height: int, width: int, settings: Hints) -> tuple[Tensor, Tensor, Tensor]:
+    """Top, left and side (N, most) of dabs in pictures (N, 3, H * W), each wholly inside."""
+    number, device = len(flat), flat.device
+    largest = min(settings.most_pixels, height, width)
+    side = torch.randint(1, largest + 1, (number, most, 1), device=device)
+    room = torch.stack((height - side, width - side))  # where the first row and column may lie: 0..room
+    draws = torch.randn(2, number, most, _DRAWS, device=device)
+    corner = ((room + 1) * (0.5 + 0.25 * draws)).floor().clamp(min=0).minimum(room.expand_as(draws)).long()
+    # The middle and the corners of each square, (N, most, draws, 5).
+    near, middle, far = corner, corner + side // 2, corner + side - 1
+    rows = torch.stack((middle[0], near[0], near[0], far[0], far[0]), dim=-1)
+    columns = torch.stack((middle[1], near[1], far[1], near[1], far[1]), dim=-1)
+    probes = rows * width + columns
+    colour = flat.gather(2, probes.flatten(1)[:, None].expand(-1, flat.shape[1], -1))
+    colour = colour.view(number, -1, most, _DRAWS, 5)
+    painted = (colour[..., 0].amin(1) < _WHITE) & (colour.amax(1) > _BLACK).all(-1)
+    # argmax is the first painted draw, and the first of all where none is.
+    chosen = painted.int().argmax(-1, keepdim=True)
+    chosen = torch.where(torch.rand(number, most, 1, device=device) < _ANYWHERE_SHARE, 0, chosen)
+    top, left = corner.gather(3, chosen.expand(2, -1, -1, -1))[..., 0]
+    return top, left, side[..., 0]

@@ -1,0 +1,102 @@
+"""Sketches as different hands draw them: thicker and thinner, broken, wavering, in a softer pencil."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+_UNTOUCHED_SHARE = 0.25
+# Lengths are pixels of a picture of 128, and grow with the side.
+_WOBBLE_PIXELS = 1.2  # largest root mean square of the displacement
+_WOBBLE_LIMIT = 2.5  # no point moves farther: the lines stay where the colours end
+_WOBBLE_PERIOD = 16  # distance of the points that move on their own
+_GAP_PERIOD = 4  # about a gap's width
+_GAP_SHARE = 0.04  # largest share of the picture that gaps cover
+_THINNEST, _THICKEST = 0.6, 1.0  # how far towards a line one pixel narrower, or wider, on each side
+_FAINTEST = 0.55  # intensity of the ink, 1 being untouched
+
+
+def vary_lines(sketches: Tensor) -> Tensor:
+    """Vary line weight, gaps, wobble and intensity, each picture in its own way and a quarter of them not at all.
+
+    Random numbers come from torch's global generator.
+
+    Args:
+        sketches: float (N, C, H, W) in [-1, 1], dark lines on white (1), any C.
+
+    Returns:
+        The same shape and range; lines move by at most 2.5 pixels of 128.
+    """
+    number, device = len(sketches), sketches.device
+    scale = min(sketches.shape[2:]) / 128
+    varied = _wobbled(sketches, torch.rand(number, device=device) * _WOBBLE_PIXELS * scale, scale)
+    varied = _weighted(varied, torch.rand(number, device=device) * 2 - 1, scale)
+    varied = _gapped(varied, torch.rand(number, device=device) * _GAP_SHARE, scale)
+    intensity = _for_each(_FAINTEST + (1 - _FAINTEST) * torch.rand(number, device=device))
+    varied.mul_(intensity).add_(1 - intensity)
+    touched = torch.rand(number, device=device) >= _UNTOUCHED_SHARE
+    return torch.where(_for_each(touched), varied, sketches)
+
+
+def _for_each(values: Tensor) -> Tensor:
+    return values.view(-1, 1, 1, 1)
+
+
+def _wobbled(sketches: Tensor, pixels: Tensor, scale: float) -> Tensor:
+    """Displace along a smooth random field of ``pixels`` (N,) root mean square."""
+    number, _, height, width = sketches.shape
+    coarse = [max(2, round(side / (_WOBBLE_PERIOD * scale)) + 1) for side in (height, width)]
+    field = torch.randn(number, 2, *coarse, device=sketches.device) * _for_each(pixels)
+    limit = _WOBBLE_LIMIT * scale
+    field = _enlarged(field, height, width).clamp(-limit, limit)
+    shift = field.permute(0, 2, 3, 1) * (2 / torch.tensor([width, height], device=sketches.device))
+    rows, columns = (((torch.arange(side, device=sketches.device) * 2 + 1) / side - 1) for side in (height, width))
+    still = torch.stack(torch.meshgrid(columns, rows, indexing="xy"), dim=-1)
+    return F.grid_sample(sketches, (still + shift).to(sketches.dtype), padding_mode="border", align_corners=False)
+
+
+def _weighted(sketches: Tensor, weight: Tensor, scale: float) -> Tensor:
+    """Lines thinner (``weight`` (N,) towards -1) or thicker (towards 1)."""
+    reach = max(1, round(scale))
+    # A pixel is much of a thin line: small pictures get a part of it.
+    weight = _for_each(weight) * min(1.0, scale)
+    # Turned over, thicker is thinner: each picture needs one of the two only.
+    sign = torch.where(weight > 0, -1.0, 1.0)
+    turned = sketches * sign
+    amount = torch.where(weight > 0, weight * _THICKEST, -weight * _THINNEST)
+    return turned.lerp_(_largest_around(turned, reach), amount).mul_(sign)
+
+
+def _gapped(sketches: Tensor, share: Tensor, scale: float) -> Tensor:
+    """Erase, in place, small round spots that cover about ``share`` (N,) of each picture."""
+    number, _, height, width = sketches.shape
+    coarse = [max(2, round(side / (_GAP_PERIOD * scale))) for side in (height, width)]
+    spots = (torch.rand(number, 1, *coarse, device=sketches.device) < _for_each(share)).to(sketches.dtype)
+    # Steeper than the interpolation's slope, so that a gap has ends, not a fade.
+    erased = (_enlarged(spots, height, width) * 3 - 0.75).clamp(0, 1)
+    return sketches.mul_(1 - erased).add_(erased)
+
+
+def _largest_around(values: Tensor, reach: int) -> Tensor:
+    """The largest value of each square of 2 * reach + 1: max pooling, which takes torch ten times as long on a CPU."""
+    for dim in (2, 3):
+        length = values.shape[dim]
+        pad = (0, 0, reach, reach) if dim == 2 else (reach, reach, 0, 0)
+        padded = F.pad(values, pad, mode="replicate")
+        for offset in range(2 * reach + 1):
+            if offset != reach:
+                values = torch.maximum(values, padded.narrow(dim, offset, length))
+    return values
+
+
+def _enlarged(coarse: Tensor, height: int, width: int) -> Tensor:
+    """(N, C, h, w) to (N, C, height, width), bicubic, the corners staying corners: as two small products, for speed."""
+    down, across = (_interpolation(n, side, coarse) for n, side in zip(coarse.shape[2:], (height, width), strict=True))
+    return down.T @ coarse @ across
+
+
+def _interpolation(few: int, many: int, like: Tensor) -> Tensor:
+    """The weights (few, many) of bicubic interpolation along one side."""
+    unit = torch.eye(few, device=like.device, dtype=like.dtype)[None, None]
+    return F.interpolate(unit, (few, many), mode="bicubic", align_corners=True)[0, 0]

@@ -1,0 +1,229 @@
+"""The picture -> picture generators of Isola et al. (2017): U-Net and encoder-decoder, with their named variants."""
+
+from __future__ import annotations
+
+import itertools
+from typing import Literal
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from ganvas import config
+from ganvas.errors import UsageError
+from ganvas.models.norms import BatchNorm, Film, InstanceNorm, Spade, initialise_weight
+from ganvas.models.products import Conv2d, ConvTranspose2d
+
+SLOPE = 0.2
+DROPOUT_LAYERS = {"1-3": (0, 1, 2), "2-4": (1, 2, 3)}
+TranslatorSettings = config.UnetGenerator | config.EncoderDecoderGenerator
+
+
+def build_translator(
+    settings: TranslatorSettings, *, in_channels: int, out_channels: int, size: int, classes: int = 0
+) -> Translator:
+    """The generator a picture -> picture recipe describes, freshly initialised from torch's global random numbers.
+
+    Args:
+        settings: a recipe's ``generator``.
+        in_channels: of the source, hints included; a label map has one a class.
+        out_channels: of the drawn picture.
+        size: side of the training pictures in pixels; it sets the number of levels, n = floor(log2(size)).
+        classes: number of classes that the generator takes beside the picture; 0 for none.
+    """
+    return Translator(settings, in_channels, out_channels, size, classes)
+
+
+class Translator(nn.Module):
+    """A source (N, in, H, W) -> a picture (N, out, H, W) in [-1, 1], for any height and width.
+
+    n strided 4x4 convolutions down to one pixel, n up-convolutions back; with the network ``unet`` each of these also
+    reads the encoder's map of its side. Widths at 256 pixels: 64-128-256-512-512-512-512-512; a smaller size drops
+    512s, a larger one adds some, and ``settings.width`` scales them all. The second to the last but one convolution
+    and all up-convolutions but the last are normalised; the last one alone has a bias, as the published parameter
+    counts demand: at 256 pixels, 3 -> 3 channels and width 64, 54,413,955 (``unet``) and 39,075,459
+    (``encoder-decoder``).
+
+    Training mode: dropout, batch statistics. Evaluation: no dropout unless ``dropout_on`` is set (variations), and
+    batch norm as ``settings.norm_statistics`` says, so that no picture depends on the others in its batch.
+    """
+
+    def __init__(
+        self, settings: TranslatorSettings, in_channels: int, out_channels: int, size: int, classes: int
+    ) -> None:
+        super().__init__()
+        self.dropout_on = False
+        self.classes = classes
+        self.skips = settings.network == "unet"
+        self.skip_first = isinstance(settings, config.UnetGenerator) and settings.skip_order == "skip-first"
+        levels = size.bit_length() - 1
+        self.multiple = 2**levels
+        widths = [settings.width * min(2**level, 8) for level in range(levels)]
+        self.encoder = nn.ModuleList(
+            _Down(
+                settings,
+                before,
+                after,
+                activation=level > 0,
+                norm=0 < level < levels - 1 or (settings.bottleneck_norm and level == levels - 1),
+            )
+            for level, (before, after) in enumerate(itertools.pairwise([in_channels, *widths]))
+        )
+        outputs = [*widths[-2::-1], out_channels]
+        inputs = [widths[-1], *(width * (1 + self.skips) for width in outputs[:-1])]
+        dropout = DROPOUT_LAYERS[settings.dropout_layers]
+        self.decoder = nn.ModuleList(
+            _Up(
+                settings,
+                before,
+                after,
+                map_channels=in_channels,
+                classes=classes,
+                dropout=settings.dropout if layer in dropout else 0.0,
+                last=layer == levels - 1,
+            )
+            for layer, (before, after) in enumerate(zip(inputs, outputs, strict=True))
+        )
+
+    def forward(self, source: Tensor, labels: Tensor | None = None) -> Tensor:
+        """Draw pictures (N, out, H, W) from ``source`` (N, in, H, W) and, where there are classes, ``labels`` (N,).
+
+        Raises:
+            UsageError: the network takes a class and got none.
+        """
+        if self.classes and labels is None:
+            raise UsageError(
+                f"this model draws for one of {self.classes} classes, found no label: give one with --label"
+            )
+        height, width = source.shape[2:]
+        padded, top, left = _pad_to_multiple(source, self.multiple)
+        maps = [padded]
+        for down in self.encoder:
+            maps.append(down(maps[-1]))
+        label_map, h = maps[0], maps.pop()
+        dropout_on = self.training or self.dropout_on
+        for layer, up in enumerate(self.decoder):
+            if self.skips and layer:
+                skip = maps.pop()
+                h = torch.cat([skip, h] if self.skip_first else [h, skip], dim=1)
+            h = up(h, label_map, labels, dropout_on)
+        return torch.tanh(h[:, :, top : top + height, left : left + width])
+
+
+class _Down(nn.Module):
+    """LeakyReLU -> strided 4x4 convolution -> norm: (N, C, H, W) -> (N, C', H / 2, W / 2)."""
+
+    def __init__(self, settings: TranslatorSettings, before: int, after: int, *, activation: bool, norm: bool) -> None:
+        super().__init__()
+        self.activation = activation
+        self.conv = Conv2d(before, after, 4, stride=2, padding=1, bias=False)
+        initialise_weight(self.conv)
+        self.norm: nn.Module | None = None
+        if norm:
+            batch = settings.norm == "batch"
+            self.norm = BatchNorm(after, settings.norm_statistics) if batch else InstanceNorm(after)
+
+    def forward(self, x: Tensor) -> Tensor:
+        # In place, although x is also a skip: the decoder's ReLU makes the same of x and of LeakyReLU(x).
+        h: Tensor = self.conv(F.leaky_relu_(x, SLOPE) if self.activation else x)
+        if self.norm is not None:
+            h = self.norm(h)
+        return h
+
+
+class _Up(nn.Module):
+    """ReLU -> up-convolution -> norm -> class modulation -> dropout: (N, C, H, W) -> (N, C', 2H, 2W)."""
+
+    def __init__(
+        self,
+        settings: TranslatorSettings,
+        before: int,
+        after: int,
+        *,
+        map_channels: int,
+        classes: int,
+        dropout: float,
+        last: bool,
+    ) -> None:
+        super().__init__()
+        self.dropout = 0.0 if last else dropout
+        self.conv = _up_convolution(settings.upsampling, before, after, bias=last)
+        self.norm: nn.Module | None = None
+        self.film: nn.Module | None = None
+        if last:
+            return
+        match settings.norm:
+            case "batch":
+                self.norm = BatchNorm(after, settings.norm_statistics)
+            case "instance":
+                self.norm = InstanceNorm(after)
+            case "spade":
+                self.norm = Spade(after, map_channels, hidden=max(8, settings.width // 2))
+        if classes:
+            self.film = Film(after, classes)
+
+    def forward(self, x: Tensor, label_map: Tensor, labels: Tensor | None, dropout_on: bool) -> Tensor:
+        h: Tensor = self.conv(F.relu(x))
+        if isinstance(self.norm, Spade):
+            h = self.norm(h, label_map)
+        elif self.norm is not None:
+            h = self.norm(h)
+        if self.film is not None:
+            h = self.film(h, labels)
+        return F.dropout(h, self.dropout) if dropout_on and self.dropout else h
+
+
+class _ResizeConvolution(Conv2d):
+    """Nearest neighbours, then a 3x3 convolution: no checkerboards (Odena et al. 2016)."""
+
+    def __init__(self, before: int, after: int, bias: bool) -> None:
+        super().__init__(before, after, 3, padding=1, bias=bias)
+        initialise_weight(self)
+
+    def forward(self, input: Tensor) -> Tensor:
+        return super().forward(F.interpolate(input, scale_factor=2.0, mode="nearest"))
+
+
+class _SubPixelConvolution(Conv2d):
+    """A 3x3 convolution that writes 2x2 pixels at each place (Shi et al. 2016).
+
+    The four kernels of a place start equal, so that it begins as nearest neighbours (Aitken et al. 2017).
+    """
+
+    def __init__(self, before: int, after: int, bias: bool) -> None:
+        super().__init__(before, 4 * after, 3, padding=1, bias=bias)
+        initialise_weight(self)
+        with torch.no_grad():
+            self.weight.copy_(self.weight[::4].repeat_interleave(4, dim=0))
+
+    def forward(self, input: Tensor) -> Tensor:
+        return F.pixel_shuffle(super().forward(input), 2)
+
+
+def _up_convolution(
+    upsampling: Literal["transposed", "resize", "pixel-shuffle"], before: int, after: int, *, bias: bool
+) -> nn.Module:
+    match upsampling:
+        case "transposed":
+            transposed = ConvTranspose2d(before, after, 4, stride=2, padding=1, bias=bias)
+            initialise_weight(transposed)
+            return transposed
+        case "resize":
+            return _ResizeConvolution(before, after, bias)
+        case "pixel-shuffle":
+            return _SubPixelConvolution(before, after, bias)
+
+
+def _pad_to_multiple(source: Tensor, multiple: int) -> tuple[Tensor, int, int]:
+    """The picture in the middle of the next larger multiple, and the rows above and columns left of it.
+
+    The border's pixels are repeated: white paper stays white and a label map one-hot, which zeros would break, and
+    unlike mirroring it works for a border wider than the picture.
+    """
+    height, width = source.shape[2:]
+    rows, columns = -height % multiple, -width % multiple
+    if not rows and not columns:
+        return source, 0, 0
+    top, left = rows // 2, columns // 2
+    padding = (left, columns - left, top, rows - top)
+    return F.pad(source, padding, mode="replicate"), top, left

@@ -1,0 +1,312 @@
+"""``ganvas compare``: several models on the same held-out pictures, as HTML, Markdown, JSON and a picture sheet."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from ganvas.config import PairData, TranslateRecipe, load_recipe, recipe_names
+from ganvas.data.pairs import PairImages, PairSplit, open_pairs
+from ganvas.errors import GanvasError, UsageError
+from ganvas.files import atomic_write
+from ganvas.inference import Model, resolve_model
+from ganvas.metrics.translation import Translate, measure_targets, measure_translation
+from ganvas.model_file import TranslateHeader, read_header
+from ganvas.pictures import Pixels, png_bytes
+from ganvas.report.compare_page import page
+from ganvas.report.compare_sheet import at_side, sheet
+from ganvas.report.compare_text import images_seen, to_json, to_markdown
+from ganvas.report.compared import DIGIT_METRICS, Column, Compared, Entry, Held, Row, grouped, scored
+from ganvas.report.record import read_run
+from ganvas.report.sheets import evenly
+from ganvas.report.words import count
+
+SUFFIX = ".html"
+Watch = Callable[[str], None]
+
+
+class _Open(Protocol):
+    def __call__(self, entry: Entry, side: int) -> PairImages: ...
+
+
+def compare(
+    models: Sequence[str],
+    *,
+    data: str | None = None,
+    split: PairSplit = "test",
+    pictures: int = 8,
+    device: str = "cpu",
+    watch: Watch = lambda line: None,
+) -> Compared:
+    """Measure models on the same held-out pairs and draw the same pictures with each.
+
+    Models that draw from labels are compared by what was measured while they trained, and by sheets of one seed.
+
+    Args:
+        models: run folders, model files or shipped names, of one task and one set of data.
+        data: pairs to measure on instead of the ones that the runs held out.
+        split: which of the pairs.
+        pictures: how many to show, spread over the set; of labels, how many of each.
+        device: ``auto``, ``cpu``, ``cuda`` or ``mps``.
+        watch: called with a line for people at each step.
+
+    Raises:
+        UsageError: no such model, one given twice, models of different tasks, options that the task has no use for.
+        GanvasError: models of different data, data that cannot be read, a damaged model.
+    """
+    entries = _entries(models)
+    first = entries[0].header
+    for entry in entries[1:]:
+        if entry.header.task != first.task:
+            raise UsageError(
+                f"'{entry.given}' is a model of task '{entry.header.task}', '{entries[0].given}' of task "
+                f"'{first.task}': compare models of one task"
+            )
+    rows = grouped(entries)
+    command = shlex.join(["ganvas", "compare", *models, *(["--data", data] if data else []), "--split", split])
+    notes = _notes(entries)
+    if first.task == "label":
+        if data is not None:
+            raise UsageError(
+                "--data: models that draw from labels are compared by what training measured; leave it out"
+            )
+        _refuse_other_data(entries, None, data)
+        return _compare_labels(rows, pictures, device, notes, shlex.join(["ganvas", "compare", *models]))
+    return _compare_translators(rows, data, split, pictures, device, watch, notes, command)
+
+
+def write_comparison(compared: Compared, out: Path) -> list[Path]:
+    """Write ``out`` (.html) and, next to it, the same name with .md, .json and .png; returns the four paths.
+
+    Raises:
+        UsageError: ``out`` has another ending.
+        GanvasError: a file cannot be written.
+    """
+    check_out(out)
+    contents = {
+        SUFFIX: page(compared).encode("utf-8", "replace"),
+        ".md": to_markdown(compared).encode(),
+        ".json": to_json(compared).encode(),
+        ".png": png_bytes(sheet(compared)),
+    }
+    for suffix, content in contents.items():
+        atomic_write(out.with_suffix(suffix), content)
+    return [out.with_suffix(suffix) for suffix in contents]
+
+
+def check_out(out: Path) -> None:
+    """Raise the UsageError for a page of another ending, before anything is measured."""
+    if out.suffix != SUFFIX:
+        raise UsageError(f"--out {out}: expected FILE{SUFFIX}; the .md, .json and .png are written next to it")
+
+
+def _entries(models: Sequence[str]) -> list[Entry]:
+    entries: list[Entry] = []
+    for given in models:
+        path = resolve_model(given)
+        if any(path.resolve() == other.path.resolve() for other in entries):
+            raise UsageError(f"'{given}' is given twice")
+        folder = path.parent if (path.parent / "recipe.toml").is_file() and path.name == "model.safetensors" else None
+        name = path.parent.resolve().name if path.name == "model.safetensors" else path.stem
+        recipe, record = (load_recipe(folder / "recipe.toml"), read_run(folder)) if folder else (None, None)
+        entries.append(Entry(given, name, path, read_header(path), recipe, record))
+    return entries
+
+
+def _notes(entries: Sequence[Entry]) -> list[str]:
+    notes = []
+    for entry in entries:
+        if entry.record is not None:
+            notes += [f"{entry.name}: {note}" for note in entry.record.notes]
+        if entry.recipe is not None and entry.record is not None and entry.record.ticks:
+            seen, total = entry.record.ticks[-1].images, entry.recipe.train.total_images
+            if seen < total:
+                notes.append(f"{entry.name} is not finished: {count(seen)} of {count(total)} images seen.")
+    return notes
+
+
+def _compare_labels(rows: list[Row], pictures: int, device: str, notes: list[str], command: str) -> Compared:
+    """By what training measured; a sheet of the first run of each row, drawn with one seed."""
+    filled, columns = [], []
+    for row in rows:
+        found = [_measured(entry) for entry in row.entries]
+        common = [name for name in DIGIT_METRICS if all(name in metrics for metrics in found)]
+        values = {name: np.array([[metrics[name]] for metrics in found]) for name in common}
+        filled.append(replace(row, values=values))
+        model = Model(row.entries[0].path, device=device)
+        wanted = pictures * len(model.class_names) if model.class_names else pictures**2
+        drawn = model.sheet(count=wanted, seed=0)
+        columns.append(Column(row.name, _note(row), np.asarray(drawn)[None]))
+    if not any(row.values for row in filled):
+        notes.append("No digit metrics: they are measured while training on digits.")
+    scores, reference = scored(filled, {})
+    return Compared("label", tuple(filled), scores, reference, None, tuple(columns), tuple(notes), command)
+
+
+def _measured(entry: Entry) -> dict[str, float]:
+    """The file's own metrics, where its header has none those that the run measured last."""
+    return dict(entry.header.metrics or (entry.record.latest_metrics if entry.record else {}))
+
+
+def _compare_translators(
+    rows: list[Row],
+    data: str | None,
+    split: PairSplit,
+    pictures: int,
+    device: str,
+    watch: Watch,
+    notes: list[str],
+    command: str,
+) -> Compared:
+    entries = [entry for row in rows for entry in row.entries]
+    read = _reader(entries, data, split)
+    side = max(entry.header.size for entry in entries)
+    _refuse_other_data(entries, lambda entry: read(entry, side), data)
+    pairs = read(entries[0], side)
+    for entry in entries:
+        _check_fits(entry, pairs)
+    same_size = all(entry.header.size == side for entry in entries)
+    if not same_size:
+        sizes = " and ".join(str(size) for size in sorted({entry.header.size for entry in entries}))
+        notes.append(f"The models draw {sizes} pixels: metrics need one size and are left out; shown at the largest.")
+    chosen = np.array(evenly(len(pairs), pictures))
+    measured: dict[str, list[dict[str, Any]]] = {row.name: [] for row in rows}
+    shown: dict[str, Pixels] = {}
+    for row in rows:
+        for entry in row.entries:
+            translate = _translator(entry, device)
+            if same_size:
+                watch(f"{entry.name}: measuring {count(len(pairs))} pictures of {side} pixels")
+                measured[row.name].append(measure_translation(translate, pairs))
+            if entry is row.entries[0]:
+                own = read(entry, entry.header.size)
+                drawn = [translate(own.sources[[i]], own.labels[[i]])[0] for i in chosen]
+                shown[row.name] = at_side(pairs.target_preparation.shown(np.stack(drawn)), side)
+    filled = [replace(row, values=_stacked(measured[row.name])) for row in rows]
+    scores, reference = scored(filled, measure_targets(pairs) if same_size else {})
+    held = Held(pairs.source, pairs.licence, split, pairs.fingerprint, pairs.names)
+    columns = [
+        Column("input", "", pairs.source_preparation.shown(_last(pairs.sources[chosen]))),
+        *(Column(row.name, _note(row), shown[row.name]) for row in filled),
+        Column("truth", "", pairs.target_preparation.shown(_last(pairs.targets[chosen]))),
+    ]
+    return Compared("translate", tuple(filled), scores, reference, held, tuple(columns), tuple(notes), command)
+
+
+def _reader(entries: Sequence[Entry], data: str | None, split: PairSplit) -> _Open:
+    """Opens the pairs as an entry's recipe reads them; those without a recipe as the first one with one does."""
+    own = {entry.given: settings for entry in entries if (settings := _settings(entry, data)) is not None}
+    if not own:
+        raise UsageError(
+            f"'{entries[0].given}' has no recipe.toml beside it, which says how its pairs are read: "
+            "give at least one run folder"
+        )
+    fallback = next(iter(own.values()))
+    opened: dict[tuple[PairData, int], PairImages] = {}
+
+    def read(entry: Entry, side: int) -> PairImages:
+        settings = own.get(entry.given, fallback)
+        key = (settings, side)
+        if key not in opened:
+            opened[key] = open_pairs(settings, split, side=side)
+            if not len(opened[key]):
+                place = f"'{settings.path}'" if settings.path else "the emoji"
+                raise UsageError(f"--split {split}: {place} has no such pairs; choose another split, or --data")
+        return opened[key]
+
+    return read
+
+
+def _settings(entry: Entry, data: str | None) -> PairData | None:
+    recipe = entry.recipe
+    if recipe is None and entry.header.recipe in recipe_names():
+        recipe = load_recipe(entry.header.recipe)
+    if not isinstance(recipe, TranslateRecipe):
+        return None
+    return recipe.data if data is None else recipe.data.model_copy(update={"path": data})
+
+
+def _refuse_other_data(
+    entries: Sequence[Entry], held_out: Callable[[Entry], PairImages] | None, data: str | None
+) -> None:
+    """Same training data, or (size and jitter change those too) the same held-out pairs when read at one size."""
+    first = entries[0]
+    for entry in entries[1:]:
+        ours, others = first.header.data, entry.header.data
+        if ours.fingerprint == others.fingerprint:
+            continue
+        if held_out is not None and held_out(first).fingerprint == held_out(entry).fingerprint:
+            continue
+        if data is not None:
+            raise GanvasError(
+                f"'{entry.given}' reads the pairs of '{data}' otherwise than '{first.given}' "
+                "(their recipes differ under [data]): compare runs that get the same pictures"
+            )
+        raise GanvasError(
+            f"'{entry.given}' was trained on other data ({others.source}, fingerprint {others.fingerprint}) than "
+            f"'{first.given}' ({ours.source}, {ours.fingerprint}): compare runs of the same data"
+            + ("" if held_out is None else ", or give --data for pairs to measure all of them on")
+        )
+
+
+def _check_fits(entry: Entry, pairs: PairImages) -> None:
+    header = entry.header
+    assert isinstance(header, TranslateHeader)
+    ours = (header.source.kind, header.source.encoded_channels, header.target.channels)
+    theirs = (
+        pairs.source_preparation.kind,
+        pairs.source_preparation.encoded_channels,
+        pairs.target_preparation.channels,
+    )
+    if ours != theirs:
+        raise GanvasError(
+            f"'{entry.given}' makes pictures of {ours[2]} channels from {_side(ours)}, the pairs of '{pairs.source}' "
+            f"have {theirs[2]} and {_side(theirs)}: give --data with pairs of its kind"
+        )
+    if header.class_names and header.class_names != pairs.class_names:
+        raise GanvasError(
+            f"'{entry.given}' takes one of {len(header.class_names)} classes, the pairs of '{pairs.source}' have "
+            f"{len(pairs.class_names) or 'none'} or others: give --data with pairs of its classes"
+        )
+
+
+def _side(side: tuple[str, int, int]) -> str:
+    return f"label maps of {side[1]} classes" if side[0] == "labels" else f"pictures of {side[1]} channels"
+
+
+def _translator(entry: Entry, device: str) -> Translate:
+    """The model as people use it, on arrays."""
+    model = Model(entry.path, device=device)
+
+    def translate(sources: Pixels, labels: npt.NDArray[np.int64]) -> Pixels:
+        asked = labels if model.class_names else [None] * len(labels)
+        try:
+            return np.stack(
+                [
+                    model.translate_array(np.moveaxis(source, 0, -1), label=label)
+                    for source, label in zip(sources, asked, strict=True)
+                ]
+            )
+        except GanvasError as error:
+            raise GanvasError(f"'{entry.given}': {error}") from error
+
+    return translate
+
+
+def _stacked(runs: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    return {name: np.stack([run[name] for run in runs]) for name in runs[0]} if runs else {}
+
+
+def _note(row: Row) -> str:
+    seeds = f", first of {len(row.entries)} seeds" if len(row.entries) > 1 else ""
+    return f"{images_seen(row)} images{seeds}"
+
+
+def _last(pictures: Pixels) -> Pixels:
+    return np.moveaxis(pictures, 1, 3)

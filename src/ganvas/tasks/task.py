@@ -1,0 +1,116 @@
+"""What the tasks share: two networks, their optimisers, the average of the generator, the state of it all."""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from ganvas.config import Recipe
+from ganvas.tasks.optimisers import Clock, apply_schedule, build_optimiser
+
+
+class Task:
+    """Binds generator, discriminator, objective and optimisers; subclasses add the step and the drawing.
+
+    Args:
+        recipe: a resolved recipe.
+        generator: freshly initialised.
+        discriminator: freshly initialised, or None for objectives without one.
+        device: where the networks are to live.
+    """
+
+    def __init__(
+        self, recipe: Recipe, generator: nn.Module, discriminator: nn.Module | None, device: torch.device
+    ) -> None:
+        self.device = device
+        self.generator = _on(device, generator)
+        self.average = copy.deepcopy(self.generator).eval() if recipe.train.ema_half_life_images else None
+        self.networks: dict[str, nn.Module] = {"generator": self.generator}
+        if discriminator is not None:
+            self.networks["discriminator"] = _on(device, discriminator)
+        self.optimisers = {
+            name: build_optimiser(getattr(recipe.optimiser, name), network.parameters())
+            for name, network in self.networks.items()
+        }
+        self.steps = 0
+        self._train = recipe.train
+        self._optimiser_settings = recipe.optimiser
+
+    @property
+    def discriminator(self) -> nn.Module:
+        """The discriminator; the tasks whose objective has none do not ask for it."""
+        return self.networks["discriminator"]
+
+    @property
+    def drawing_generator(self) -> nn.Module:
+        """The generator that samples are drawn with: the averaged one where the recipe averages."""
+        return self.average if self.average is not None else self.generator
+
+    def update(self, name: str, gradients: Sequence[Tensor], images_seen: int) -> None:
+        """One optimiser step of the network ``name`` with a gradient for each of its parameters."""
+        for parameter, gradient in zip(self.networks[name].parameters(), gradients, strict=True):
+            parameter.grad = _laid_out_like(parameter, gradient)
+        settings = getattr(self._optimiser_settings, name)
+        apply_schedule(self.optimisers[name], settings, self._train, Clock(self.steps, images_seen))
+        self.optimisers[name].step()
+
+    def end_step(self, images_seen: int, batch: int) -> None:
+        """Count the step and move the average; ``images_seen`` is what had been seen before it."""
+        self.steps += 1
+        self._update_average(images_seen + batch, batch)
+
+    def autocast(self) -> contextlib.AbstractContextManager[object]:
+        """The precision of the recipe for what runs inside."""
+        if self._train.precision == "fp32":
+            return contextlib.nullcontext()
+        return torch.autocast(self.device.type, dtype=torch.bfloat16)
+
+    @torch.no_grad()
+    def _update_average(self, images_seen: int, batch: int) -> None:
+        if self.average is None:
+            return
+        # A tenth of what was seen at most, so that the first, poor weights are soon forgotten
+        # (Karras et al. 2020, "EMA ramp-up").
+        half_life = min(self._train.ema_half_life_images, 0.1 * images_seen)
+        weight = 1 - 0.5 ** (batch / half_life)
+        averages: list[Tensor] = list(self.average.parameters())
+        weights: list[Tensor] = list(self.generator.parameters())
+        torch._foreach_lerp_(averages, weights, weight)
+        for kept, buffer in zip(self.average.buffers(), self.generator.buffers(), strict=True):
+            kept.copy_(buffer)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Everything that a resumed task needs: tensors and plain numbers only."""
+        state: dict[str, Any] = {name: network.state_dict() for name, network in self.networks.items()}
+        state |= {f"{name}_optimiser": optimiser.state_dict() for name, optimiser in self.optimisers.items()}
+        state["steps"] = self.steps
+        if self.average is not None:
+            state["average"] = self.average.state_dict()
+        return state
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """The reverse of :meth:`state_dict`."""
+        for name, network in self.networks.items():
+            network.load_state_dict(state[name])
+            self.optimisers[name].load_state_dict(state[f"{name}_optimiser"])
+        self.steps = state["steps"]
+        if self.average is not None:
+            self.average.load_state_dict(state["average"])
+
+
+def _on(device: torch.device, network: nn.Module) -> nn.Module:
+    # channels_last is the layout in which the processor's convolutions are fastest; dense layers are untouched by it.
+    moved: nn.Module = network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    return moved
+
+
+def _laid_out_like(parameter: Tensor, gradient: Tensor) -> Tensor:
+    """The gradient in its parameter's memory layout: the fused optimisers pair the two as they lie in memory."""
+    if gradient.stride() == parameter.stride():
+        return gradient
+    return torch.empty_like(parameter).copy_(gradient)

@@ -1,0 +1,118 @@
+"""Labelled pictures and the task that draws them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image
+
+from ganvas import __version__
+from ganvas.config import LabelRecipe
+from ganvas.data.batches import LabelledBatches, stream_seed
+from ganvas.data.labelled import open_labelled
+from ganvas.errors import GanvasError
+from ganvas.metrics.probe import DigitProbe
+from ganvas.model_file import LabelHeader, TrainingData
+from ganvas.models import value_range
+from ganvas.pictures import grid, to_uint8
+from ganvas.tasks import LabelTask
+from ganvas.training.subject import Work, resolve
+
+
+class LabelSubject:
+    """The data of a label -> image recipe.
+
+    Raises:
+        GanvasError: the data cannot be used, or not with this recipe.
+    """
+
+    def __init__(self, recipe: LabelRecipe) -> None:
+        path = Path(recipe.data.path) if recipe.data.path else None
+        self.data = open_labelled(path, size=recipe.data.size, channels=recipe.data.channels, split="train")
+        self.recipe = resolve(recipe, len(self.data))
+        names = self.data.class_names
+        if recipe.objective.wrong_labels and len(names) < 2:
+            raise GanvasError(
+                f"'{self.data.source}' has one class, recipe '{recipe.name}' learns from wrong labels and needs two: "
+                "add a class, or use --set objective.wrong_labels=0"
+            )
+        if len(names) > 10_000 or any(len(name) > 255 for name in names):
+            raise GanvasError(
+                f"'{self.data.source}' has {len(names):,} classes: expected at most 10,000, "
+                "and no name of more than 255 characters"
+            )
+
+    def __len__(self) -> int:
+        return len(self.data)
+
+    @property
+    def fingerprint(self) -> str:
+        """Tells whether data are the same."""
+        return self.data.fingerprint
+
+    def describe(self) -> dict[str, Any]:
+        """What ``environment.json`` says of the data."""
+        return {
+            "source": self.data.source,
+            "fingerprint": self.data.fingerprint,
+            "licence": self.data.licence,
+            "images": len(self.data),
+            "classes": list(self.data.class_names),
+        }
+
+    def work(self, device: torch.device) -> Work:
+        """Networks with fresh weights from torch's global generator, and all that goes with them."""
+        recipe = self.recipe
+        task = LabelTask(recipe, len(self.data.class_names), device)
+        probe = DigitProbe.for_data(self.data, task)
+        exhibit = _Exhibit(task, self.data.class_names)
+        data = TrainingData(source=self.data.source, fingerprint=self.data.fingerprint, licence=self.data.licence)
+
+        def header(images: int, metrics: dict[str, float]) -> LabelHeader:
+            return LabelHeader(
+                ganvas_version=__version__,
+                recipe=recipe.name,
+                generator=recipe.generator,
+                class_names=self.data.class_names,
+                conditional=recipe.conditional,
+                size=recipe.data.size,
+                channels=recipe.data.channels,
+                value_range=value_range(task.generator),
+                data=data,
+                images_seen=images,
+                metrics=metrics,
+            )
+
+        return Work(
+            task=task,
+            step=task.step,
+            batches=LabelledBatches(self.data, recipe.train.batch_size, recipe.train.seed, device),
+            probe=probe,
+            every_images=recipe.validation.every_images,
+            best_by=recipe.validation.metric,
+            sheet=exhibit.sheet,
+            header=header,
+        )
+
+
+@dataclass
+class _Exhibit:
+    """The same noise and labels every time: ten pictures of each class, a row a class."""
+
+    task: LabelTask
+    class_names: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        recipe = self.task.recipe
+        torch.manual_seed(stream_seed(recipe.train.seed, "samples", 0))
+        self._noise = self.task.draw_noise(10 * self.task.classes if recipe.conditional else 100)
+        self._labels = torch.arange(len(self._noise), device=self.task.device) // 10
+
+    def sheet(self) -> Image.Image:
+        drawn = self.task.draw(self._noise, self._labels).cpu().numpy()
+        names = self.class_names if self.task.recipe.conditional else None
+        return grid(to_uint8(np.moveaxis(drawn, 1, 3)), 10, row_labels=names)

@@ -1,0 +1,93 @@
+"""What a run is about: its data, and the task that learns from them. The loop and the run know no more of either."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Protocol, TypeVar
+
+import torch
+from PIL import Image
+from torch import Tensor
+
+from ganvas.config import Recipe
+from ganvas.model_file import ModelHeader
+from ganvas.tasks import Task
+
+AnyRecipe = TypeVar("AnyRecipe", bound=Recipe)
+
+
+class Batches(Protocol):
+    """Training data as a function of images seen."""
+
+    def batch(self, images_seen: int) -> tuple[Tensor, ...]:
+        """What a step takes; each tensor's first dimension counts the pictures, of which the loop may use fewer."""
+        ...
+
+
+class Probe(Protocol):
+    """Measures the task's generator while it trains."""
+
+    def measure(self) -> dict[str, float]: ...
+
+
+@dataclass(frozen=True)
+class Work:
+    """All that the loop needs of a task.
+
+    Attributes:
+        task: networks, objective and optimisers; their weights are overwritten by a checkpoint's.
+        step: (*batch, images_seen) -> named scalars, one update of the networks.
+        batches: the data.
+        probe: None where nothing can judge the drawings.
+        every_images: images between two measurements of the probe.
+        best_by: the probe's metric that decides which model is kept; empty: the last is.
+        sheet: the fixed samples as the task draws them now.
+        header: the model file's header for (images seen, metrics).
+    """
+
+    task: Task
+    step: Callable[..., dict[str, Tensor]]
+    batches: Batches
+    probe: Probe | None
+    every_images: int
+    best_by: str
+    sheet: Callable[[], Image.Image]
+    header: Callable[[int, dict[str, float]], ModelHeader]
+
+
+class Subject(Protocol):
+    """The data of a recipe, read and checked, before a network is made."""
+
+    @property
+    def recipe(self) -> Recipe:
+        """Resolved: how long is in images."""
+        ...
+
+    def __len__(self) -> int:
+        """Pictures of an epoch."""
+        ...
+
+    @property
+    def fingerprint(self) -> str:
+        """Tells whether data are the same."""
+        ...
+
+    def describe(self) -> dict[str, Any]:
+        """What ``environment.json`` says of the data."""
+        ...
+
+    def work(self, device: torch.device) -> Work:
+        """Networks with fresh weights from torch's global generator, and all that goes with them."""
+        ...
+
+
+def resolve(recipe: AnyRecipe, images: int) -> AnyRecipe:
+    """The recipe with epochs and shares of the run turned into images, for a set of ``images`` pictures."""
+    train = recipe.train
+    total = train.total_images or train.epochs * images
+    changes: dict[str, Any] = {"total_images": total, "epochs": 0}
+    if train.lr_decay_share:
+        falling = round(train.lr_decay_share * total)
+        changes |= {"lr_decay_start_images": total - falling, "lr_decay_images": falling, "lr_decay_share": 0.0}
+    return recipe.model_copy(update={"train": train.model_copy(update=changes)})

@@ -1,0 +1,231 @@
+"""The translate task's step against a reference written from the papers, and what only the package's own step has."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+import reference_pix2pix as reference
+from ganvas.config import TranslateRecipe, parse_recipe
+from ganvas.data.preparation import Preparation
+from ganvas.tasks import TranslateTask
+
+CPU = torch.device("cpu")
+STEPS = 3
+SIDE = 32
+VARIANTS = {"torch": reference.TORCH, "pytorch": reference.PYTORCH}
+PLAIN = Preparation(kind="picture", channels=3)
+MAP = Preparation(
+    kind="labels", channels=1, class_names=("sky", "road"), colours=((0, 0, 255), (90, 90, 90)), ignore=255
+)
+
+
+@pytest.fixture
+def _float64() -> Iterator[None]:
+    torch.set_default_dtype(torch.float64)
+    yield
+    torch.set_default_dtype(torch.float32)
+
+
+def make_recipe(preset: str = "torch", **tables: Any) -> TranslateRecipe:
+    table: dict[str, Any] = {
+        "name": "tiny",
+        "task": "translate",
+        "preset": preset,
+        "data": {"size": SIDE},
+        "generator": {"network": "unet", "width": 4, "dropout": 0.0},
+        "discriminator": {"receptive_field": 34, "width": 4},
+        "train": {"total_images": 1_000, "batch_size": 2},
+    }
+    for name, changes in tables.items():
+        table[name] = {**table.get(name, {}), **changes} if isinstance(changes, dict) else changes
+    recipe = parse_recipe(table, "tiny")
+    assert isinstance(recipe, TranslateRecipe)
+    return recipe
+
+
+def make_task(recipe: TranslateRecipe, source: Preparation = PLAIN, names: tuple[str, ...] = ()) -> TranslateTask:
+    torch.manual_seed(0)
+    return TranslateTask(recipe, source, PLAIN, names, CPU)
+
+
+def make_batch(count: int = 2, channels: int = 3, step: int = 0) -> tuple[Tensor, Tensor, Tensor]:
+    random = torch.Generator().manual_seed(step)
+    sources = torch.randint(0, 256 if channels == 3 else 2, (count, channels, SIDE, SIDE), generator=random)
+    targets = torch.randint(0, 256, (count, 3, SIDE, SIDE), generator=random)
+    return sources.to(torch.uint8), targets.to(torch.uint8), torch.arange(count) % 2
+
+
+def scaled(pictures: Tensor) -> Tensor:
+    # By way of float32, as the pictures are encoded: its rounding would show in gradients near zero.
+    return (pictures.float() / 127.5 - 1).double()
+
+
+CASES = [
+    *[
+        (preset, kind, "bce", 34, "unet")
+        for preset in VARIANTS
+        for kind in ("l1", "l2", "gan", "cgan", "l1+gan", "l1+cgan")
+    ],
+    *[(preset, "l1+cgan", loss, 34, "unet") for preset in VARIANTS for loss in ("lsgan", "hinge", "relativistic")],
+    *[("torch", "l1+cgan", "bce", field, "unet") for field in (1, 16, 70)],
+    ("torch", "l1+cgan", "bce", 34, "encoder-decoder"),
+]
+
+
+@pytest.mark.usefixtures("_float64")
+@pytest.mark.parametrize(("preset", "kind", "loss", "field", "network"), CASES)
+def test_step_agrees_with_the_reference(preset: str, kind: Any, loss: Any, field: Any, network: Any) -> None:
+    recipe = make_recipe(
+        preset,
+        generator={"network": network},
+        objective={"kind": kind, "adversarial": loss},
+        discriminator={"receptive_field": field},
+    )
+    task = make_task(recipe)
+    variant = replace(VARIANTS[preset], network=network, kind=kind, adversarial=loss)
+    shapes = reference.generator_shapes(network, side=SIDE, width=4)
+    state = reference.State(reference.load_layers(shapes, task.generator.named_parameters()))
+    if variant.has_discriminator:
+        judges = reference.discriminator_shapes(field, in_channels=6 if variant.conditional else 3, width=4)
+        state = replace(state, discriminator=reference.load_layers(judges, task.discriminator.named_parameters()))
+    for step in range(STEPS):
+        sources, targets, labels = make_batch(step=step)
+        losses = task.step(sources, targets, labels, 2 * step)
+        done = reference.pix2pix_step(variant, state, scaled(sources), scaled(targets))
+        state = done.state
+        expected = done.losses
+        names = {
+            "discriminator": "discriminator",
+            "generator": "generator_adversarial",
+            kind[:2]: "generator_reconstruction",
+        }
+        for mine, theirs in names.items():
+            assert (mine in losses) == (theirs in expected)
+            if theirs in expected:
+                assert float(losses[mine]) == pytest.approx(float(expected[theirs]), rel=1e-9)
+        # Adam hides the scale of a gradient, so the gradients are compared beside the weights.
+        for gradients, layers, network_name in (
+            (done.generator_gradients, state.generator, "generator"),
+            (done.discriminator_gradients, state.discriminator, "discriminator"),
+        ):
+            if network_name not in task.networks:
+                assert not layers
+                continue
+            parameters = list(task.networks[network_name].parameters())
+            for parameter, gradient, weight in zip(parameters, gradients, reference.trained(layers), strict=True):
+                assert parameter.grad is not None
+                torch.testing.assert_close(parameter.grad, gradient, rtol=1e-6, atol=1e-9 * float(gradient.abs().max()))
+                torch.testing.assert_close(parameter.detach(), weight, rtol=1e-6, atol=1e-9)
+
+
+def test_step_of_float32_stays_near_the_one_of_float64() -> None:
+    steps = {}
+    for dtype in (torch.float32, torch.float64):
+        torch.set_default_dtype(dtype)
+        try:
+            # Epsilon above the smallest gradients, whose sign float32 does not know.
+            adam = {"kind": "adam", "eps": 1e-3}
+            task = make_task(make_recipe(optimiser={"generator": adam, "discriminator": adam}))
+            weights = torch.Generator().manual_seed(1)
+            for network in task.networks.values():
+                for parameter in network.parameters():
+                    drawn = torch.randn(parameter.shape, generator=weights, dtype=torch.float64)
+                    parameter.data.copy_(0.1 * drawn + float(parameter.dim() == 1))
+            losses = [task.step(*make_batch(step=step), 2 * step) for step in range(STEPS)]
+            steps[dtype] = (losses, [p.detach().double() for n in task.networks.values() for p in n.parameters()])
+        finally:
+            torch.set_default_dtype(torch.float32)
+    for single, double in zip(steps[torch.float32][0], steps[torch.float64][0], strict=True):
+        for name, value in double.items():
+            assert float(single[name]) == pytest.approx(float(value), rel=1e-4)
+    for mine, theirs in zip(steps[torch.float32][1], steps[torch.float64][1], strict=True):
+        torch.testing.assert_close(mine, theirs, rtol=1e-4, atol=1e-5)
+
+
+EXTRAS: dict[str, dict[str, Any]] = {
+    "hints": {"hints": {"enabled": True}},
+    "varied lines": {"data": {"vary_lines": True}},
+    "feature matching at two scales": {"discriminator": {"scales": 2}, "objective": {"feature_matching": 10.0}},
+    "r1": {"discriminator": {"norm": "none"}, "objective": {"r1": 1.0, "penalty_interval": 1}},
+    "augment": {"objective": {"augment": True}},
+    "average": {"train": {"ema_half_life_images": 100}},
+    "bf16": {"train": {"precision": "bf16"}},
+    "instance norm": {"generator": {"norm": "instance"}, "discriminator": {"norm": "instance"}},
+    "pixel shuffle": {"generator": {"upsampling": "pixel-shuffle"}},
+    "resize": {"generator": {"upsampling": "resize"}},
+    "whole picture": {"discriminator": {"receptive_field": "image"}},
+}
+
+
+@pytest.mark.parametrize("extra", EXTRAS)
+def test_extras_train_both_networks(extra: str) -> None:
+    task = make_task(make_recipe(**EXTRAS[extra]))
+    before = {name: [p.detach().clone() for p in network.parameters()] for name, network in task.networks.items()}
+    for step in range(2):
+        torch.manual_seed(step)
+        losses = task.step(*make_batch(step=step), 2 * step)
+        assert all(torch.isfinite(value) for value in losses.values())
+    for name, network in task.networks.items():
+        moved = [not torch.equal(old, new) for old, new in zip(before[name], network.parameters(), strict=True)]
+        assert all(moved), f"{name}: {moved}"
+    for wanted in ("feature_matching", "r1"):
+        assert (wanted in losses) == (wanted in extra or wanted.replace("_", " ") in extra)
+
+
+def test_label_map_trains_spade_blocks() -> None:
+    recipe = make_recipe(data={"source": "labels", "palette": "camvid", "ignore": 11}, generator={"norm": "spade"})
+    task = make_task(recipe, source=MAP)
+    losses = task.step(*make_batch(channels=1), 0)
+    assert all(torch.isfinite(value) for value in losses.values())
+    assert task.draw(make_batch(channels=1)[0]).shape == (2, 3, SIDE, SIDE)
+
+
+def test_label_changes_what_is_drawn_once_trained() -> None:
+    adam = {name: {"kind": "adam", "lr": 5e-3} for name in ("generator", "discriminator")}
+    recipe = make_recipe(
+        data={"labels": "group"}, condition=["picture", "label"], objective={"kind": "l1"}, optimiser=adam
+    )
+    task = make_task(recipe, names=("day", "night"))
+    sources = torch.full((2, 3, SIDE, SIDE), 128, dtype=torch.uint8)
+    targets = torch.stack([torch.full((3, SIDE, SIDE), 255), torch.zeros(3, SIDE, SIDE)]).to(torch.uint8)
+    labels = torch.tensor([0, 1])
+    for step in range(120):
+        task.step(sources, targets, labels, 2 * step)
+    day, night = task.draw(sources, labels).mean(dim=(1, 2, 3))
+    assert float(day - night) > 0.5
+
+
+def test_hints_change_what_is_drawn() -> None:
+    task = make_task(make_recipe(hints={"enabled": True}))
+    sources = make_batch()[0]
+    hints = torch.zeros(2, 4, SIDE, SIDE)
+    hints[:, :, 4:8, 4:8] = 1
+    assert not torch.equal(task.draw(sources), task.draw(sources, hints=hints))
+
+
+def test_discriminator_of_gan_does_not_see_the_source() -> None:
+    torch.manual_seed(0)
+    task = make_task(make_recipe(objective={"kind": "gan"}))
+    assert next(task.discriminator.parameters()).shape[1] == 3
+    assert next(make_task(make_recipe()).discriminator.parameters()).shape[1] == 6
+
+
+def test_state_goes_round() -> None:
+    recipe = make_recipe(train={"ema_half_life_images": 100}, generator={"dropout": 0.5})
+    whole, halves = make_task(recipe), make_task(recipe)
+    for step in range(4):
+        for task in (whole, halves):
+            torch.manual_seed(step)
+            task.step(*make_batch(step=step), 2 * step)
+        if step == 1:
+            fresh = make_task(recipe)
+            fresh.load_state_dict(halves.state_dict())
+            halves = fresh
+    for a, b in zip(whole.drawing_generator.parameters(), halves.drawing_generator.parameters(), strict=True):
+        assert torch.equal(a, b)
