@@ -1,0 +1,175 @@
+"""What dabs of the true colours do: held-out pairs translated with 0, 1, 5 and 20 of them.
+
+    python benchmarks/hints.py sketch2color --without RUN --json docs/results/hints.json --sheet docs/pictures/hints.png
+
+MODEL takes hints; RUN is a model of the same recipe but for `hints.enabled = false`, on the same data. The dabs lie at
+random places, fixed by --seed; the larger numbers are other dabs, not the same and more.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from scipy import ndimage
+from torch import Tensor
+
+from ganvas.config import Hints, TranslateRecipe, load_recipe
+from ganvas.data.hints import hints_at
+from ganvas.data.pairs import PairImages, open_pairs
+from ganvas.inference import resolve_model
+from ganvas.metrics.intervals import mean_interval
+from ganvas.metrics.pictures import measure_pictures
+from ganvas.model_file import TranslateHeader, load_model
+from ganvas.pictures import grid, save_png, to_uint8
+
+COUNTS = (0, 1, 5, 20)
+SAME_COLOUR = 24  # of 255: how far a region's colours are from its dab's
+BATCH = 4
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("model", help="a model that takes hints")
+    parser.add_argument("--without", help="a model of the same recipe that does not")
+    parser.add_argument("--data", default="", help="pairs; default: the emoji")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--json", type=Path)
+    parser.add_argument("--sheet", type=Path)
+    options = parser.parse_args()
+    rows: dict[str, Any] = {}
+    generator, header = _load(options.model)
+    pairs = _held_out(header, options.data)
+    drawn: dict[str, Tensor] = {}
+    if options.without:
+        plain, plain_header = _load(options.without)
+        drawn["trained without hints"] = _translate(plain, plain_header, pairs, None)
+    hints = {count: _dabs(pairs, count, options.seed + count) for count in COUNTS}
+    for count in COUNTS:
+        drawn[_name(count)] = _translate(generator, header, pairs, hints[count])
+    targets = _scaled(pairs.targets)
+    for name, pictures in drawn.items():
+        values = measure_pictures(_pixels(pictures), _pixels(targets))
+        rows[name] = {
+            metric: _interval(values[metric]) for metric in values if metric == "l1" or metric.startswith("ms_")
+        }
+    for count in COUNTS[1:]:
+        under, region = _colour_errors(drawn[_name(count)], targets, hints[count])
+        rows[_name(count)] |= {"under_dab": _interval(under), "region": _interval(region)}
+    result = {"model": header.recipe, "images_seen": header.images_seen, "pairs": len(pairs), "rows": rows}
+    print(table(result))
+    if options.json:
+        options.json.write_text(json.dumps(result, indent=1) + "\n")
+    if options.sheet:
+        _sheet(pairs, drawn, hints, options.sheet)
+
+
+def table(result: dict[str, Any]) -> str:
+    """The result as Markdown; intervals are of the mean over the pictures."""
+    scales = next(name for name in next(iter(result["rows"].values())) if name.startswith("ms_"))
+    lines = [f"| dabs | L1 | {scales} | colour under the dab | colour of its region |", "|---|---|---|---|---|"]
+    for name, values in result["rows"].items():
+        cells = [_cell(values, "l1", ".4f"), _cell(values, scales, ".4f")]
+        cells += [_cell(values, key, ".1f") for key in ("under_dab", "region")]
+        lines.append(f"| {name} | " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+def _name(count: int) -> str:
+    return f"{count} dabs" if count != 1 else "1 dab"
+
+
+def _cell(values: dict[str, Any], key: str, form: str) -> str:
+    if key not in values:
+        return ""
+    mean, low, high = values[key]
+    return f"{mean:{form}} ({low:{form}} to {high:{form}})"
+
+
+def _interval(values: npt.ArrayLike) -> list[float]:
+    found = mean_interval(values)
+    return [found.mean, found.low, found.high]
+
+
+def _load(name: str) -> tuple[torch.nn.Module, TranslateHeader]:
+    generator, header = load_model(resolve_model(name))
+    assert isinstance(header, TranslateHeader), f"'{name}' translates no pictures"
+    return generator, header
+
+
+def _held_out(header: TranslateHeader, path: str) -> PairImages:
+    recipe = load_recipe(header.recipe, [f"data.size={header.size}", f"data.path='{path}'"], of=TranslateRecipe)
+    return open_pairs(recipe.data, "test", side=header.size)
+
+
+def _dabs(pairs: PairImages, count: int, seed: int) -> Tensor:
+    torch.manual_seed(seed)
+    return hints_at(_scaled(pairs.targets), count, Hints(enabled=True))
+
+
+def _scaled(pictures: npt.NDArray[np.uint8]) -> Tensor:
+    return torch.from_numpy(np.ascontiguousarray(pictures)).float() / 127.5 - 1
+
+
+def _pixels(pictures: Tensor) -> Tensor:
+    return torch.from_numpy(to_uint8(pictures.numpy()))
+
+
+@torch.inference_mode()
+def _translate(generator: torch.nn.Module, header: TranslateHeader, pairs: PairImages, hints: Tensor | None) -> Tensor:
+    parts = []
+    for start in range(0, len(pairs), BATCH):
+        x = header.source.encode(torch.from_numpy(np.ascontiguousarray(pairs.sources[start : start + BATCH])))
+        if hints is not None:
+            x = torch.cat([x, hints[start : start + BATCH]], dim=1)
+        parts.append(generator(x))
+    return torch.cat(parts)
+
+
+def _colour_errors(drawn: Tensor, targets: Tensor, hints: Tensor) -> tuple[list[float], list[float]]:
+    """Mean absolute difference from the dabs' colours, of 255: of the pixels under them, and of the mean colour of the
+    region of equal true colour around them; a value a picture."""
+    under, regions = [], []
+    for picture, target, hint in zip(*(tensor.numpy() for tensor in (drawn, targets, hints)), strict=True):
+        mask = hint[3] > 0
+        under.append(float(np.abs(picture - hint[:3])[:, mask].mean() * 127.5))
+        found = []
+        dabs, number = ndimage.label(mask)
+        for index in range(1, number + 1):
+            colour = hint[:3][:, dabs == index].mean(axis=1)
+            alike = (np.abs(target - colour[:, None, None]) * 127.5 <= SAME_COLOUR).all(axis=0)
+            areas, _ = ndimage.label(alike)
+            touched = np.unique(areas[(dabs == index) & alike])
+            region = np.isin(areas, touched[touched > 0])
+            if region.any():
+                found.append(np.abs(picture[:, region].mean(axis=1) - colour).mean() * 127.5)
+        if found:
+            regions.append(float(np.mean(found)))
+    return under, regions
+
+
+def _sheet(pairs: PairImages, drawn: dict[str, Tensor], hints: dict[int, Tensor], path: Path) -> None:
+    """Rows: pictures; columns: source, then without, with none, 1, 5 (and these dabs), 20, and the truth."""
+    chosen = np.linspace(0, len(pairs) - 1, 10).round().astype(int)
+    cells, captions = [], []
+    for index in chosen:
+        source = pairs.source_preparation.shown(np.moveaxis(pairs.sources[index], 0, -1)[None])[0]
+        dabbed = source.copy()
+        hint = hints[5][index].numpy()
+        mask = hint[3] > 0
+        dabbed[mask] = to_uint8(np.moveaxis(hint[:3], 0, -1))[mask]
+        row = {"sketch": source}
+        row |= {name: to_uint8(np.moveaxis(pictures[index].numpy(), 0, -1)) for name, pictures in drawn.items()}
+        row |= {"the 5 dabs": dabbed, "truth": np.moveaxis(pairs.targets[index], 0, -1)}
+        cells += list(row.values())
+        captions += list(row) if index == chosen[-1] else [""] * len(row)
+    save_png(grid(np.stack(cells), len(cells) // len(chosen), captions=captions, gap=4), path)
+
+
+if __name__ == "__main__":
+    main()
