@@ -21,13 +21,19 @@ sys.path.insert(0, str(ROOT / "benchmarks"))
 
 import ablation_digits_cgan  # noqa: E402
 import cgan_step  # noqa: E402
+import course_history  # noqa: E402
+import hints  # noqa: E402
 import measure_digits  # noqa: E402
+import pix2pix_step  # noqa: E402
 import sketch_methods  # noqa: E402
 
 TABLES: dict[str, Callable[[dict[str, Any]], str]] = {
     "digits": measure_digits.table,
     "ablation-digits-cgan": ablation_digits_cgan.table,
     "cgan-step": cgan_step.printed,
+    "course-history": course_history.table,
+    "hints": hints.table,
+    "pix2pix-step": pix2pix_step.printed,
     "sketch-methods": sketch_methods.table,
 }
 PLACE = re.compile(r"(<!-- table ([\w-]+) -->\n).*?(<!-- end -->)", re.DOTALL)

@@ -34,7 +34,7 @@ from ganvas.config.settings import Settings as Settings
 from ganvas.config.settings import Sgd as Sgd
 from ganvas.config.settings import Train as Train
 from ganvas.config.translate import HINT_CHANNELS as HINT_CHANNELS
-from ganvas.config.translate import RECEPTIVE_FIELDS as RECEPTIVE_FIELDS
+from ganvas.config.translate import STRIDED_LAYERS as STRIDED_LAYERS
 from ganvas.config.translate import EncoderDecoderGenerator as EncoderDecoderGenerator
 from ganvas.config.translate import Hints as Hints
 from ganvas.config.translate import PairData as PairData

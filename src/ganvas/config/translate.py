@@ -9,7 +9,8 @@ from pydantic import Field, model_validator
 from ganvas.config.settings import Adam, Init, Optimisers, Recipe, Settings, Train
 
 HINT_CHANNELS = 4  # red, green and blue of the dabs, and where they are
-RECEPTIVE_FIELDS = (1, 16, 34, 70, 142, 286, "image")
+# Of the discriminators, by receptive field; two more layers take a pixel each from the map, which must leave one.
+STRIDED_LAYERS: dict[int | str, int] = {16: 1, 34: 2, 70: 3, 142: 4, 286: 5}
 
 
 class PairData(Settings):
@@ -168,6 +169,12 @@ class TranslateRecipe(Recipe):
             raise ValueError("hints are dabs of colour: they need a target picture of 3 channels")
         if self.data.vary_lines and self.data.source != "picture":
             raise ValueError("data.vary_lines varies sketches: it needs a source picture")
+        field, coarsest = self.discriminator.receptive_field, self.data.size >> (self.discriminator.scales - 1)
+        if self.objective.has_discriminator and field in STRIDED_LAYERS and coarsest >> STRIDED_LAYERS[field] < 3:
+            raise ValueError(
+                f"discriminator.receptive_field {field} finds no patch in pictures of {coarsest} pixels (data.size "
+                f"{self.data.size}, {self.discriminator.scales} scales): choose a smaller field, or fewer scales"
+            )
         if "labels" in (self.data.source, self.data.target) and not self.data.palette:
             raise ValueError("data.palette must name the classes of a label map: camvid, or a CSV file")
         return self

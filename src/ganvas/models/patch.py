@@ -14,7 +14,6 @@ from ganvas.models.norms import BatchNorm, InstanceNorm, initialise_weight
 from ganvas.models.products import Conv2d
 
 SLOPE = 0.2
-STRIDED_LAYERS = {16: 1, 34: 2, 70: 3, 142: 4, 286: 5}
 
 
 class _Layer(NamedTuple):
@@ -112,7 +111,7 @@ def _layers(settings: config.PatchDiscriminator, size: int) -> list[_Layer]:
     field, width = settings.receptive_field, settings.width
     if field == 1:
         return [_Layer(width, 1, 1, 0), _Layer(2 * width, 1, 1, 0), _Layer(1, 1, 1, 0)]
-    strided = max(1, size.bit_length() - 3) if field == "image" else STRIDED_LAYERS[field]
+    strided = max(1, size.bit_length() - 3) if field == "image" else config.STRIDED_LAYERS[field]
     layers = [_Layer(width * min(2**i, 8), 4, 2, 1) for i in range(strided)]
     if field == "image":
         # Halving rounds down, so what is left of a side that is no power of two may be more than 4.
