@@ -1,6 +1,6 @@
 """How far the course's two models were from real digits while they trained, from what their runs wrote down.
 
-    python benchmarks/course_history.py runs/digits-gan runs/digits-cgan-course --json docs/results/course-history.json
+python benchmarks/course_history.py runs/digits-gan runs/digits-cgan-course --json docs/results/course-history.json
 """
 
 from __future__ import annotations

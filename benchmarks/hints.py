@@ -139,12 +139,12 @@ def _colour_errors(drawn: Tensor, targets: Tensor, hints: Tensor) -> tuple[list[
         mask = hint[3] > 0
         under.append(float(np.abs(picture - hint[:3])[:, mask].mean() * 127.5))
         found = []
-        dabs, number = ndimage.label(mask)
-        for index in range(1, number + 1):
-            colour = hint[:3][:, dabs == index].mean(axis=1)
+        # A dab is of one colour, so what touches it in another colour is another dab.
+        for colour in np.unique(hint[:3][:, mask], axis=1).T:
+            dab = mask & (hint[:3] == colour[:, None, None]).all(axis=0)
             alike = (np.abs(target - colour[:, None, None]) * 127.5 <= SAME_COLOUR).all(axis=0)
             areas, _ = ndimage.label(alike)
-            touched = np.unique(areas[(dabs == index) & alike])
+            touched = np.unique(areas[dab & alike])
             region = np.isin(areas, touched[touched > 0])
             if region.any():
                 found.append(np.abs(picture[:, region].mean(axis=1) - colour).mean() * 127.5)

@@ -11,7 +11,6 @@ as NAME-TABLE.png into --pictures, by the same code as `ganvas compare`.
 from __future__ import annotations
 
 import argparse
-import os
 import shutil
 import tempfile
 import tomllib
@@ -58,15 +57,12 @@ def train(study: dict[str, Any], runs: Path, data: str | None, rows: list[str]) 
 
 def write_table(study: dict[str, Any], name: str, rows: dict[str, str], options: argparse.Namespace) -> None:
     """Compare a table's rows under the names that people read."""
+    titles = {
+        str(options.runs / f"{row}-{seed}"): title for row, title in rows.items() for seed in range(study["seeds"])
+    }
+    command = f"python benchmarks/study.py {options.study.as_posix()} --runs {options.runs.as_posix()}"
+    compared = replace(compare(list(titles), titles=titles, data=options.data, pictures=SHOWN), command=command)
     with tempfile.TemporaryDirectory() as folder:
-        named = []
-        for row, title in rows.items():
-            for seed in range(study["seeds"]):
-                link = Path(folder) / f"{title} seed {seed}"
-                os.symlink((options.runs / f"{row}-{seed}").resolve(), link)
-                named.append(str(link))
-        command = f"python benchmarks/study.py {options.study.as_posix()} --runs {options.runs.as_posix()}"
-        compared = replace(compare(named, data=options.data, pictures=SHOWN), command=command)
         written = {path.suffix: path for path in write_comparison(compared, Path(folder) / f"{name}.html")}
         for target, endings in ((options.results, (".json", ".md")), (options.pictures, (".png",))):
             if target is not None:

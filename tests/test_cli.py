@@ -34,15 +34,20 @@ from idx_files import idx_bytes, write_set
 SMALL = [argument for setting in (*TINY, "train.total_images=200") for argument in ("--set", setting)]
 SHIPPED = ["digits-cgan", "digits-cgan-course", "digits-conv", "digits-gan"]
 PAIR_OPTIONS = (
+    "--background",
     "--direction",
+    "--fit",
     "--ignore",
     "--labels",
     "--layout",
     "--palette",
+    "--resize",
+    "--sketch",
     "--source",
     "--source-channels",
     "--target",
     "--target-channels",
+    "--test-share",
 )
 OPTIONS = {
     "demo": ["--fresh", "--images", "--out"],
@@ -51,7 +56,7 @@ OPTIONS = {
     "translate": ["--device", "--hints", "--label", "--out", "--scale", "--seed", "--variations", "model", "pictures"],
     "compare": ["--data", "--device", "--json", "--out", "--pictures", "--split", "models"],
     "data check": sorted(["--channels", "--json", "--size", "path", *PAIR_OPTIONS]),
-    "data pairs": ["--layout", "--method", "--out", "--size", "pictures"],
+    "data pairs": ["--background", "--layout", "--method", "--out", "--size", "pictures"],
     "data preview": sorted(["--channels", "--count", "--out", "--size", "--test", "path", *PAIR_OPTIONS]),
     "data download": ["--mirror", "--out", "name"],
     "info": ["--json", "model"],
@@ -151,6 +156,7 @@ def test_the_example_of_the_help_runs(ganvas: Any, name: str, tmp_path: Path) ->
         path = tmp_path / "pictures" / ("cats", "dogs")[number % 2] / f"{number}.png"
         path.parent.mkdir(parents=True, exist_ok=True)
         Image.new("RGB", (70, 60), (9 * number, 0, 0)).save(path)
+    Image.new("RGB", (70, 60), "white").save(tmp_path / "drawing.png")
     shorter = {"train": SMALL, "demo": ["--images", "256"]}
     done = ganvas(*example[1:], *shorter.get(name, []))
     assert done.code == 0, done.err

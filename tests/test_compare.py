@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import tomllib
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -106,8 +108,9 @@ def compared(three: tuple[str, str, str]) -> Compared:
 
 def make_entry(name: str, seed: int, **changes: Any) -> Entry:
     table: dict[str, Any] = {"name": name, "task": "translate", "train": {"total_images": 9, "seed": seed}}
-    recipe = parse_recipe(table | changes, name)
-    return Entry(name, name, Path(name), None, recipe)  # type: ignore[arg-type]
+    title, data = changes.pop("title", None), changes.pop("fingerprint", "0" * 16)
+    header: Any = SimpleNamespace(data=TrainingData(source="x", fingerprint=data, licence="none"))
+    return Entry(name, name, Path(name), header, parse_recipe(table | changes, name), title=title)
 
 
 def test_values_are_those_of_pictures_drawn_by_the_facade(compared: Compared, three: tuple[str, str, str]) -> None:
@@ -138,12 +141,91 @@ def test_runs_that_differ_only_in_the_seed_share_a_row(compared: Compared) -> No
         ({"seed": 1, "name": "elsewhere"}, True),
         ({"seed": 0}, False),
         ({"seed": 1, "objective": {"l1_weight": 10.0}}, False),
+        ({"seed": 1, "fingerprint": "1" * 16}, False),
+        ({"seed": 1, "title": "another"}, False),
     ],
 )
 def test_only_other_seeds_of_the_same_recipe_are_one_row(second: dict[str, Any], together: bool) -> None:
     rows = grouped([make_entry("a", 0), make_entry(**({"name": "b"} | second))])
     assert len(rows) == (1 if together else 2)
     assert len({row.name for row in rows}) == len(rows)
+
+
+def entry_of(given: str, name: str, number: int, title: str | None = None) -> Entry:
+    """An entry of a recipe of its own."""
+    entry = make_entry(name, 0, objective={"l1_weight": 10.0 + number}, title=title)
+    return replace(entry, given=given)
+
+
+@pytest.mark.parametrize(
+    ("entries", "names"),
+    [
+        # A folder "run" beside "sub/run": the second's own path is the first's name.
+        ([("sub/run", "run", None), ("run", "run", None)], ["sub/run", "run"]),
+        ([("run", "run", None), ("sub/run", "run", None)], ["run", "sub/run"]),
+        ([("a", "b", None), ("b", "x", None), ("c", "b", None)], ["a", "x", "c"]),
+        ([("a", "x", "U-Net"), ("b", "y", "U-Net"), ("c", "U-Net", None)], ["U-Net", "U-Net (2)", "c"]),
+        ([("a", "x", "b"), ("b", "y", None), ("c", "y", None)], ["b", "b (2)", "c"]),
+    ],
+)
+def test_no_two_rows_have_one_name(entries: list[tuple[str, str, str | None]], names: list[str]) -> None:
+    rows = grouped([entry_of(given, name, i, title) for i, (given, name, title) in enumerate(entries)])
+    assert [row.name for row in rows] == names
+
+
+def test_models_of_one_name_keep_their_own_numbers_and_pictures(
+    make: Maker, places: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make("sub/run", weights=5)
+    make("run", weights=6, objective={"kind": "l1"})
+    monkeypatch.chdir(places / "runs")
+    both = compare(["sub/run", "run"], pictures=1)
+    assert [row.name for row in both.rows] == ["sub/run", "run"]
+    for row, column in zip(both.rows, both.columns[1:], strict=False):
+        alone = compare([row.entries[0].given], pictures=1)
+        assert np.array_equal(row.values["l1"], alone.rows[0].values["l1"])
+        assert np.array_equal(column.pictures, alone.columns[1].pictures)
+    assert not np.array_equal(both.columns[1].pictures, both.columns[2].pictures)
+
+
+def test_titles_name_the_rows_and_keep_runs_apart(three: tuple[str, str, str], make: Maker) -> None:
+    third = str(make("plain-seed2", seed=2))
+    titles = {three[0]: "U-Net, 100 × L1", three[1]: "U-Net, 100 × L1", third: "again"}
+    found = compare([*three, third], pictures=1, titles=titles)
+    assert [(row.name, row.seeds) for row in found.rows] == [
+        ("U-Net, 100 × L1", (0, 1)),
+        ("resized", (0,)),
+        ("again", (2,)),
+    ]
+    assert [column.title for column in found.columns[1:-1]] == [row.name for row in found.rows]
+
+
+def test_a_linked_run_is_called_as_its_link(three: tuple[str, str, str], tmp_path: Path) -> None:
+    (tmp_path / "ours").symlink_to(three[0], target_is_directory=True)
+    assert [row.name for row in compare([str(tmp_path / "ours")], pictures=1).rows] == ["ours"]
+    assert Model(tmp_path / "ours").name == "ours"
+
+
+def test_seeds_of_other_training_data_are_another_row(make: Maker, three: tuple[str, str, str], places: Path) -> None:
+    other = str(make("plain-others", seed=1, data={"path": str(places / "others")}))
+    found = compare([three[0], other], data=str(places / "pairs"), pictures=1)
+    assert [row.name for row in found.rows] == ["plain-seed0", "plain-others"]
+
+
+def test_names_that_are_no_text_are_written_as_escapes(
+    three: tuple[str, str, str], places: Path, tmp_path: Path
+) -> None:
+    name = os.fsdecode(b"caf\xe9")
+    odd = places / f"{name}-pairs" / "test"
+    odd.mkdir(parents=True)
+    for number in range(2):
+        picture = places / "pairs" / "test" / f"{number}.png"
+        (odd / f"{name}{number}.png").write_bytes(picture.read_bytes())
+    paths = write_comparison(compare(three[2:], data=str(odd.parent), pictures=1), tmp_path / "odd.html")
+    assert all(r"caf\udce9" in path.read_text("utf-8") for path in paths[:3])
+    table = json.loads(paths[2].read_text("utf-8"))
+    assert len(table["measured_on"]["pictures"]) == 2
+    assert all(name in picture for picture in table["measured_on"]["pictures"])
 
 
 def row_of(name: str, values: list[float], metric: str = "l1") -> Row:
@@ -249,12 +331,26 @@ def test_sheet_shows_input_models_and_truth_pixel_by_pixel(compared: Compared, t
         assert np.array_equal(sheet[-gap - cell : -gap, left : left + cell], enlarged)
 
 
-def test_models_of_different_sizes_are_shown_and_not_measured(make: Maker, three: tuple[str, str, str]) -> None:
+def test_models_of_different_sizes_are_measured_at_the_largest(
+    make: Maker, three: tuple[str, str, str], places: Path
+) -> None:
     large = make("large", data={"size": 64})
     both = compare([three[0], str(large)], pictures=2)
-    assert both.metrics == {}
     assert [column.pictures.shape for column in both.columns] == [(2, 64, 64, 3)] * 4
-    assert any("32 and 64 pixels: metrics need one size" in note for note in both.notes)
+    assert any("32 and 64 pixels. All are measured and shown at 64" in note for note in both.notes)
+    # The small one by Pillow: what it makes of the small picture, enlarged, beside the truth at 64.
+    model = Model(three[0])
+    distances = []
+    for path in sorted((places / "pairs" / "test").glob("*.png")):
+        whole = Image.open(path)
+        drawn = model.translate(whole.crop((0, 0, 32, 32))).resize((64, 64), Image.Resampling.LANCZOS)
+        truth = whole.crop((32, 0, 64, 32)).resize((64, 64), Image.Resampling.BILINEAR)
+        distances.append(np.abs(np.asarray(drawn).astype(float) - np.asarray(truth)).mean() / 127.5)
+    assert both.rows[0].values["l1"] == pytest.approx(np.array([distances]), abs=1e-12)
+    # Which the largest does not change.
+    alone = compare([str(large)], pictures=2)
+    assert np.array_equal(both.rows[1].values["ssim"], alone.rows[0].values["ssim"])
+    assert "| large |" in to_markdown(both)
 
 
 def test_jitter_is_no_difference_of_the_data(make: Maker, three: tuple[str, str, str]) -> None:

@@ -6,15 +6,19 @@ import json
 import os
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image
 from typer.testing import CliRunner, Result
 
 from ganvas.cli.data import app
+from ganvas.config import PairData
+from ganvas.data.pairs import list_pairs, open_pairs
 from ganvas.errors import GanvasError, UsageError
 from idx_files import write_set
 
@@ -126,6 +130,102 @@ def test_every_command_has_help_with_an_example(command: str) -> None:
     result = run(command, "--help")
     assert result.exit_code == 0
     assert f"Example: ganvas data {command}" in result.stdout
+
+
+# ganvas data pairs
+
+
+def coloured(path: Path, width: int, height: int, mode: str = "RGB") -> Path:
+    """A red field with a blue frame, transparent outside of it if the mode is."""
+    image = Image.new(mode, (width, height), (0, 0, 255) if mode == "RGB" else (0, 0, 0, 0))
+    image.paste((255, 0, 0), (width // 4, height // 4, width - width // 4, height - height // 4))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    image.save(path)
+    return path
+
+
+SHAPES = {"4:3": [(64, 48)], "3:4": [(48, 64)], "2:1": [(64, 32)], "mixed": [(40, 40), (64, 48), (30, 64), (80, 40)]}
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("layout", ["side-by-side", "folders", None])
+def test_pairs_of_any_shape_are_read_back_as_pairs(tmp_path: Path, shape: str, layout: str | None) -> None:
+    for at, size in enumerate(SHAPES[shape]):
+        for number in range(2):
+            coloured(tmp_path / "pictures" / f"{at}-{number}.png", *size)
+    out = tmp_path / "pairs"
+    written = run("pairs", tmp_path / "pictures", "--out", out, *(["--layout", layout] if layout else []))
+    assert written.exit_code == 0, written.output
+    checked = run("check", out)
+    assert checked.exit_code == 0, checked.output
+    assert f"pairs: {layout or 'side-by-side'}, " in checked.stdout
+    (tmp_path / "above").mkdir()
+    shutil.copytree(out, tmp_path / "above" / "pairs")
+    for given in (out, tmp_path / "above"):
+        pairs = open_pairs(PairData(path=str(given), size=32, test_share=0.0), "train")
+        assert len(pairs) == 2 * len(SHAPES[shape])
+        assert np.ptp(pairs.sources, axis=1).max() == 0, "sketches are grey"
+        assert all(target[:, 16, 16].tolist() == [255, 0, 0] for target in pairs.targets)
+
+
+def test_pairs_of_class_folders_called_a_and_b_stay_side_by_side(tmp_path: Path) -> None:
+    for name in ("A/1.png", "B/1.png"):
+        coloured(tmp_path / "letters" / name, 40, 30)
+    assert run("pairs", tmp_path / "letters", "--out", tmp_path / "pairs").exit_code == 0
+    listing = list_pairs(tmp_path / "pairs", PairData(labels="folder"))
+    assert (listing.layout, listing.class_names) == ("side-by-side", ("A", "B"))
+
+
+def test_pairs_are_not_mixed_with_what_lies_in_the_folder(tmp_path: Path) -> None:
+    coloured(tmp_path / "pictures" / "1.png", 40, 30)
+    out = tmp_path / "pairs"
+    for _ in range(2):  # The same again is no mixture.
+        assert run("pairs", tmp_path / "pictures", "--out", out).exit_code == 0
+    other = refused("pairs", tmp_path / "pictures", "--out", out, "--layout", "folders")
+    assert f"holds 1 files that are not of these pairs (first '{out / '1.png'}')" in other
+    assert sorted(entry.name for entry in out.iterdir()) == ["1.png", "layout.txt"]
+    coloured(out / "mine.png", 9, 9)
+    assert "mine.png" in refused("pairs", tmp_path / "pictures", "--out", out)
+    assert "is a file" in refused("pairs", tmp_path / "pictures", "--out", out / "mine.png")
+
+
+def test_pairs_report_what_they_skip_and_carry_the_licence_on(tmp_path: Path) -> None:
+    pictures = tmp_path / "pictures"
+    coloured(pictures / "1.png", 40, 30)
+    (pictures / "licence.txt").write_text("CC BY 4.0, somebody\n")
+    (pictures / "raw.heic").write_bytes(b"x")
+    done = run("pairs", pictures, "--out", tmp_path / "pairs")
+    assert done.exit_code == 0
+    assert f"skipped '{pictures / 'raw.heic'}': no picture that ganvas reads" in done.stderr
+    assert "licence.txt" not in done.stderr
+    for number in range(40):
+        (pictures / f"{number}.txt").write_text("a caption")
+    many = run("pairs", pictures, "--out", tmp_path / "pairs").stderr
+    assert "skipped 21 more that are no pictures" in many
+    assert len(many.splitlines()) < 30
+    assert open_pairs(PairData(path=str(tmp_path / "pairs")), "train").licence == "CC BY 4.0, somebody"
+
+
+@pytest.mark.skipif(os.name != "posix", reason="links need rights elsewhere")
+def test_links_that_lead_nowhere_are_pictures_that_cannot_be_read(tmp_path: Path) -> None:
+    coloured(tmp_path / "pictures" / "1.png", 40, 30)
+    (tmp_path / "pictures" / "2.png").symlink_to(tmp_path / "gone.png")
+    done = run("pairs", tmp_path / "pictures", "--out", tmp_path / "pairs")
+    assert isinstance(done.exception, GanvasError)
+    assert "1 of 2 pictures could not be read" in str(done.exception)
+    assert "2.png' is a link that leads nowhere" in done.stderr
+    assert (tmp_path / "pairs" / "1.png").is_file()
+
+
+def test_pairs_of_transparent_pictures_lie_on_the_background_asked_for(tmp_path: Path) -> None:
+    coloured(tmp_path / "pictures" / "1.png", 40, 30, "RGBA")
+    for background, expected in ((None, (255, 255, 255)), ("#00ff00", (0, 255, 0))):
+        out = tmp_path / f"pairs {background}"
+        options = ["--background", background] if background else []
+        assert run("pairs", tmp_path / "pictures", "--out", out, *options).exit_code == 0
+        with Image.open(out / "1.png") as sheet:
+            assert sheet.convert("RGB").getpixel((41, 1)) == expected
+    assert "'whitish'" in refused("pairs", tmp_path / "pictures", "--out", tmp_path / "x", "--background", "whitish")
 
 
 def test_help_needs_neither_torch_nor_numpy_nor_pillow() -> None:

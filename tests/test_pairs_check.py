@@ -18,7 +18,7 @@ from ganvas.data.label_maps import CAMVID
 from ganvas.data.pairs import open_pairs
 from ganvas.data.pairs.check import check_pairs
 from ganvas.data.pairs.listing import looks_like_pairs
-from ganvas.errors import GanvasError
+from ganvas.errors import GanvasError, UsageError
 
 MAPS: dict[str, Any] = {"source": "labels", "palette": "camvid", "ignore": 11, "direction": "right-to-left"}
 TABLE = np.array([colour for _, colour in CAMVID], np.uint8)
@@ -119,12 +119,14 @@ def test_check_fails_exactly_when_opening_would(tmp_path: Path) -> None:
         file = root / "trainannot" / "1.png"
         if kind == "corrupt":
             (root / "train" / "1.png").write_bytes(b"x")
+        elif kind == "photo":
+            Image.fromarray(noise(5, (32, 32, 3))).save(file)
         elif kind != "good":
             file.unlink()
         if kind in bad:
             np.save(file.with_suffix(".npy"), bad[kind])
 
-    for name in ("good", "corrupt", "unlabelled", *bad):
+    for name in ("good", "corrupt", "photo", "unlabelled", *bad):
         root = street_pairs(tmp_path / name)
         damage(root, name)
         settings = PairData(path=str(root), **MAPS)
@@ -163,6 +165,12 @@ def test_exchanged_sides_of_label_maps_are_one_warning(tmp_path: Path, index: bo
     warnings = found(report, "warning")
     assert list(warnings) == [str(root)]
     assert "the sides of 6 of 6 pairs look exchanged" in warnings[str(root)]
+    errors = found(report, "error")
+    assert list(errors) == [str(root)]
+    assert "6 of 6 label maps look like photos" in errors[str(root)]
+    remedies = " ".join(problem.remedy for problem in report.problems)
+    assert "--direction" in remedies
+    assert "--source" in remedies
 
 
 def test_exchanged_sides_of_sketches_are_one_warning(tmp_path: Path) -> None:
@@ -173,9 +181,23 @@ def test_exchanged_sides_of_sketches_are_one_warning(tmp_path: Path) -> None:
 def test_a_single_photo_among_label_maps_is_named(tmp_path: Path) -> None:
     root = street_pairs(tmp_path, index=False)
     Image.fromarray(noise(7, (32, 32, 3))).save(root / "trainannot" / "1.png")
-    (warning,) = found(checked(root, **MAPS), "warning").items()
-    assert warning[0] == "trainannot/1.png"
-    assert "far from every colour of the palette" in warning[1]
+    (error,) = found(checked(root, **MAPS), "error").items()
+    assert error[0] == "trainannot/1.png"
+    assert "looks like a photo" in error[1]
+    assert "far from every colour of the palette" in error[1]
+
+
+def test_a_map_with_some_foreign_colours_is_warned_about_and_no_photo(tmp_path: Path) -> None:
+    root = street_pairs(tmp_path, index=False)
+    with Image.open(root / "trainannot" / "1.png") as opened:
+        partly = opened.convert("RGB")
+    partly.paste((255, 255, 255), (0, 0, 32, 8))
+    partly.save(root / "trainannot" / "1.png")
+    report = checked(root, **MAPS)
+    assert report.ok
+    assert found(report, "warning") == {
+        "trainannot/1.png": "25% of its pixels are far from every colour of the palette"
+    }
 
 
 def test_a_label_map_in_place_of_a_photo_is_named(tmp_path: Path) -> None:
@@ -184,6 +206,52 @@ def test_a_label_map_in_place_of_a_photo_is_named(tmp_path: Path) -> None:
     Image.fromarray(TABLE[ids]).save(root / "train" / "2.png")
     what = "looks like a label map, where a photo is expected"
     assert found(checked(root, **MAPS), "warning") == {"train/2.png": what}
+
+
+def photo(seed: int, width: int, height: int) -> Image.Image:
+    """Something with colours that change over all of it, as in a photo."""
+    return Image.fromarray(noise(seed, (3, 6, 3))).resize((width, height), Image.Resampling.BICUBIC)
+
+
+@pytest.mark.parametrize("width", [64, 65])
+def test_single_pictures_twice_as_wide_as_high_are_not_taken_for_pairs_in_silence(tmp_path: Path, width: int) -> None:
+    for number in range(6):
+        photo(number, width, 32).save(tmp_path / f"{number}.png")
+    report = checked(tmp_path)
+    assert report.kind == "pairs: side-by-side"
+    (what,) = (what for file, what in found(report, "warning").items() if file == str(tmp_path))
+    assert "6 of 6 pictures go on across their middle" in what
+    assert any("--layout pictures" in problem.remedy for problem in report.problems)
+    for told in ({"layout": "side-by-side"}, {"layout": "pictures"}):
+        assert not found(checked(tmp_path, **told), "warning")
+    (tmp_path / "layout.txt").write_text("pictures")
+    assert checked(tmp_path).kind == "pairs: pictures"
+
+
+def test_colour_pairs_side_by_side_are_no_single_pictures(tmp_path: Path) -> None:
+    for number in range(6):
+        both = Image.new("RGB", (64, 32))
+        both.paste(photo(number, 32, 32), (0, 0))
+        both.paste(photo(number, 32, 32).rotate(5).point(lambda value: value // 2), (32, 0))
+        both.save(tmp_path / f"{number}.png")
+        # Drawings on white: where they meet nothing is to be seen.
+        (tmp_path / "white").mkdir(exist_ok=True)
+        sheet = Image.new("RGB", (64, 32), "white")
+        for left in (8, 40):
+            sheet.paste(photo(number + left, 16, 16), (left, 8))
+        sheet.save(tmp_path / "white" / f"{number}.png")
+    report = checked(tmp_path, test_share=0.5)
+    assert not found(report, "warning")
+    assert "no half looks like a sketch of the other" in found(report, "note")[str(tmp_path)]
+
+
+def test_pictures_that_no_row_of_a_table_names_are_noted(tmp_path: Path) -> None:
+    for number in range(4):
+        Image.fromarray(noise(number)).save(tmp_path / f"{number}.png")
+    (tmp_path / "pairs.csv").write_text("source,target,split\n0.png,./1.png,train\n1.png,0.png,test\n")
+    assert found(checked(tmp_path), "note") == {
+        str(tmp_path): "2 pictures beside the table are in no pair, first 2.png"
+    }
 
 
 def test_duplicates_across_splits_spoil_the_test(tmp_path: Path) -> None:
@@ -264,6 +332,25 @@ def test_folders_are_told_apart_from_classes(tmp_path: Path, files: tuple[str, .
     assert looks_like_pairs(tmp_path) == pairs
 
 
+@pytest.mark.parametrize(
+    ("name", "arguments", "said"),
+    [
+        ("1.png", ["--labels", "group"], "(--labels) is group"),
+        ("pairs.csv", ["--labels", "folder"], "(--labels) is folder"),
+        ("1.png", ["--source", "labels", "--palette", "camvid"], "(--layout)"),
+    ],
+)
+def test_messages_name_the_option_of_the_command_too(
+    tmp_path: Path, name: str, arguments: list[str], said: str
+) -> None:
+    Image.fromarray(noise(1)).save(tmp_path / "1.png")
+    if name == "pairs.csv":
+        (tmp_path / name).write_text("source,target\n1.png,1.png\n")
+    error = run("check", tmp_path, *arguments).exception
+    assert isinstance(error, GanvasError)
+    assert said in str(error)
+
+
 def test_options_for_pairs_decide_over_what_is_there(tmp_path: Path) -> None:
     for name in ("cats/1.png", "dogs/1.png"):
         (tmp_path / name).parent.mkdir()
@@ -319,6 +406,33 @@ def test_preview_shows_source_and_target_beside_each_other(tmp_path: Path) -> No
     with Image.open(tmp_path / "b.png") as sheet:
         row = np.asarray(sheet.convert("RGB"))[40].tolist()
     assert row.index([255, 0, 0]) < row.index([0, 0, 0])
+
+
+def test_what_is_read_and_shown_follows_the_options_of_a_recipe(tmp_path: Path) -> None:
+    root = tmp_path / "data"
+    root.mkdir()
+    for number in range(8):
+        image = Image.new("RGBA", (60, 30), (0, 0, 0, 0))
+        image.paste((255, 0, 0, 255), (20, 5, 40, 25))
+        image.putpixel((number, 0), (9, 9, 9, 255))
+        image.save(root / f"{number}.png")
+
+    def colours(*options: str) -> set[tuple[int, ...]]:
+        out = tmp_path / "sheet.png"
+        result = run("preview", root, "--out", out, "--layout", "pictures", "--size", "96", "--count", 1, *options)
+        assert result.exit_code == 0, result.output
+        with Image.open(out) as sheet:
+            return {tuple(colour) for colour in np.asarray(sheet.convert("RGB")).reshape(-1, 3).tolist()}
+
+    assert (0, 0, 255) in colours("--background", "#0000ff") - colours()
+    assert (76, 76, 76) in colours("--sketch", "luminance") - colours()  # 0.299 * 255
+    assert len({frozenset(colours("--resize", resize)) for resize in ("nearest", "bilinear", "bicubic")}) == 3
+    assert "each is fitted" not in run("check", root, "--fit", "crop").stdout
+    shares = [run("check", root, "--layout", "pictures", "--test-share", share).stdout for share in ("0", "0.99")]
+    assert "8 train, 0 val, 0 test" in shares[0]
+    assert "8 train" not in shares[1]
+    assert run("check", root, "--test-share", "1").exit_code == 2
+    assert isinstance(run("check", root, "--background", "whitish").exception, UsageError)
 
 
 def test_preview_shows_label_maps_in_their_colours(tmp_path: Path) -> None:

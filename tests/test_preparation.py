@@ -170,6 +170,7 @@ def test_arrays_of_every_type(
         (np.zeros((2, 2, 2, 2), np.uint8), "expected .height, width."),
         (np.zeros((0, 2), np.uint8), "shape"),
         (np.zeros((2, 2, 5), np.uint8), "5 channels, expected 3"),
+        (np.zeros((2, 2, 65), np.uint8), "at most 64 channels"),
     ],
 )
 def test_arrays_that_are_no_picture_say_why(tmp_path: Path, array: npt.NDArray[Any], said: str) -> None:
@@ -208,6 +209,27 @@ def test_an_array_cut_short_is_reported(tmp_path: Path) -> None:
     (tmp_path / "x.npy").write_bytes(whole[:-100])
     with pytest.raises(GanvasError, match="cannot read picture"):
         Preparation().read(tmp_path / "x.npy")
+
+
+def test_an_array_of_absurdly_many_channels_is_refused_before_it_is_read(tmp_path: Path) -> None:
+    with (tmp_path / "x.npy").open("wb") as stream:
+        header = {"descr": "|u1", "fortran_order": False, "shape": (4, 4, 1 << 26)}
+        np.lib.format.write_array_header_1_0(stream, header)
+        stream.truncate(stream.tell() + (1 << 30))  # Holes: as large as it says, and nothing on the disk.
+    tracemalloc.start()
+    try:
+        with pytest.raises(GanvasError, match="at most 64 channels"):
+            Preparation().read(tmp_path / "x.npy")
+        assert tracemalloc.get_traced_memory()[1] < 10e6
+    finally:
+        tracemalloc.stop()
+
+
+def test_what_is_not_there_is_not_to_be_deleted(tmp_path: Path) -> None:
+    for name in ("x.png", "x.npy"):
+        with pytest.raises(GanvasError, match="No such file or directory; check the path") as error:
+            load_picture(tmp_path / name)
+        assert "delete" not in str(error.value)
 
 
 def test_grey_pages_of_a_tiff_are_channels_where_as_many_are_wanted(tmp_path: Path) -> None:
@@ -395,6 +417,21 @@ def test_a_photo_taken_for_a_label_map_is_far_from_the_palette() -> None:
     photo = Image.fromarray(np.random.default_rng(0).integers(0, 255, (32, 32, 3), np.uint8))
     assert label_ids(photo, palette.colours, -1, "x").far_share > 0.3
     assert label_ids(photo.convert("RGB"), ((0, 0, 0), (255, 255, 255)), -1, "x").far_share > 0.3
+
+
+@pytest.mark.parametrize("form", ["png", "npy"])
+def test_reading_a_photo_as_a_label_map_is_refused_by_name(tmp_path: Path, form: str) -> None:
+    names, colours = zip(*CAMVID, strict=True)
+    maps = Preparation(kind="labels", channels=1, class_names=names, colours=colours)
+    pixels = np.random.default_rng(0).integers(0, 255, (32, 32, 3), np.uint8)
+    path = tmp_path / f"x.{form}"
+    if form == "npy":
+        np.save(path, pixels)
+    else:
+        saved(path, Image.fromarray(pixels))
+    with pytest.raises(GanvasError, match=r"label map '.*x\..*' looks like a photo: \d\d% of its pixels") as error:
+        maps.read(path)
+    assert "\n" not in str(error.value)
 
 
 def test_snapping_a_large_map_takes_little_memory() -> None:

@@ -200,7 +200,7 @@ def test_pairs_hold_sketch_left_and_picture_right(pictures: Path, capsys: pytest
     pairs(pictures, out)
     assert capsys.readouterr().out.strip() == str(out)
     files = sorted(path.relative_to(out).as_posix() for path in out.rglob("*") if path.is_file())
-    assert files == ["test/b.png", "train/a.png"]
+    assert files == ["layout.txt", "test/b.png", "train/a.png"]
     both = np.asarray(read_picture(out / "test/b.png"))
     assert both.shape == (50, 50, 3)
     colour = np.asarray(read_picture(pictures / "test/b.png"))

@@ -238,6 +238,36 @@ def test_drawn_label_colours_are_not_blended_when_enlarged(folder: Path) -> None
     assert np.array_equal(blocks, np.broadcast_to(blocks[:, :1, :, :1], blocks.shape))
 
 
+@pytest.mark.parametrize("size", [(32, 32), (96, 64)])
+def test_drawn_label_maps_hold_their_colours_alone(folder: Path, size: tuple[int, int]) -> None:
+    colours = np.array(PALETTE["colours"])
+    path = make_model(folder / "palette.safetensors", target=Preparation(**PALETTE))
+    drawn = Model(path).translate_array(picture(*size)).astype(int)
+    assert {tuple(colour) for colour in np.unique(drawn.reshape(-1, 3), axis=0)} <= {tuple(c) for c in colours.tolist()}
+    # Each the nearest to what the same weights draw as a picture.
+    free = Model(make_model(folder / "free.safetensors", target=Preparation(resize="nearest")))
+    apart = free.translate_array(picture(32, 32)).astype(int)
+    nearest = ((apart[:, :, None] - colours) ** 2).sum(-1).argmin(-1)
+    assert len(np.unique(nearest)) > 1, "something is drawn"
+    if size == (32, 32):
+        assert np.array_equal(drawn, colours[nearest])
+
+
+def test_drawn_label_maps_are_written_without_loss(folder: Path, pictures: Path, tmp_path: Path) -> None:
+    model = Model(make_model(folder / "exact.safetensors", target=Preparation(**PALETTE)))
+    picture(30, 20).save(pictures / "web.webp", lossless=True)
+    records = list(model.translate_files([pictures], tmp_path / "out"))
+    assert {path.name for record in records for path in record.written} == {
+        "cat.jpg.png",
+        "cat.png",
+        "dog.png",
+        "web.webp",
+    }
+    for record in records:
+        with Image.open(record.written[0]) as result:
+            assert np.array_equal(np.asarray(result), model.translate_array(record.picture))
+
+
 # The same, every time
 
 
@@ -321,6 +351,24 @@ def test_no_seam_shows_on_plain_paper(folder: Path, statistics: str) -> None:
         # Blending adds at most what two tiles differ by, spread over the overlap.
         spread = np.ptp(tile) * np.pi / 64 * 2
         assert np.abs(np.diff(tiled, axis=axis)).max() <= np.abs(np.diff(tile, axis=axis)).max() + spread + 1
+
+
+@pytest.mark.usefixtures("small_tiles")
+@pytest.mark.parametrize("size", [(1, 2000), (2000, 1)])
+def test_a_strip_that_padding_widens_is_drawn_in_tiles(
+    model: Model, monkeypatch: pytest.MonkeyPatch, size: tuple[int, int]
+) -> None:
+    """2,000 pixels are few, but a network of 32 pixels widens them to 32 x 2,016."""
+    longest = []
+    run = translation.Translator._run
+
+    def recorded(self: Any, x: torch.Tensor, label: int | None) -> torch.Tensor:
+        longest.append(max(x.shape[2:]))
+        return run(self, x, label)
+
+    monkeypatch.setattr(translation.Translator, "_run", recorded)
+    assert model.translate(picture(*size), scale="native").size == size
+    assert max(longest) == 64
 
 
 # Hints
@@ -539,12 +587,52 @@ def test_pictures_are_never_written_over(
     assert snapshot(tmp_path) == before
 
 
-def test_an_output_folder_among_the_pictures_is_not_translated_again(model: Model, pictures: Path) -> None:
+def test_a_folder_for_results_is_apart_from_those_of_pictures(
+    model: Model, pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    picture(30, 20, 4).save(tmp_path / "dog.png")  # what pics/more/dog.png would become in the folder above
+    (tmp_path / "link").symlink_to(pictures / "more", target_is_directory=True)
+    (tmp_path / "linked.png").symlink_to(pictures / "cat.png")
+    (tmp_path / "others").mkdir()
+    (tmp_path / "others" / "linked").symlink_to(pictures, target_is_directory=True)
+    before = snapshot(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    for given, out in (("pics", "pics/more"), ("pics", "pics/new/deep"), (".", "link"), ("pics", "pics/../link")):
+        with pytest.raises(UsageError, match=f"--out '{out}' lies in '{given}', .*: choose a folder outside of it"):
+            model.translate_files([given], out)
+    for given, out in (
+        ("pics/more", "pics"),
+        ("pics", "."),
+        ("pics/more/dog.png", "pics"),
+        ("linked.png", "pics"),
+        ("others", "pics/more"),
+    ):
+        with pytest.raises(UsageError, match="holds the pictures to translate: choose another folder"):
+            model.translate_files([given], out)
+    assert snapshot(tmp_path) == before
+
+
+def test_the_same_call_again_replaces_its_own_results(model: Model, pictures: Path, tmp_path: Path) -> None:
     for _ in range(2):
-        translations = model.translate_files([pictures], pictures / "out")
-        assert len(translations) == 3
-        list(translations)
-    assert len(snapshot(pictures / "out")) == 3
+        assert len(list(model.translate_files([pictures], tmp_path / "out"))) == 3
+    assert len(snapshot(tmp_path / "out")) == 3
+    # A folder of another name that begins the same is another folder.
+    assert len(model.translate_files([pictures], tmp_path / "pics-out")) == 3
+
+
+def test_linked_folders_are_followed_once_and_pipes_left_out(model: Model, pictures: Path, tmp_path: Path) -> None:
+    away = tmp_path / "away"
+    away.mkdir()
+    picture(30, 20).save(away / "far.png")
+    (pictures / "linked").symlink_to(away, target_is_directory=True)
+    (away / "back").symlink_to(pictures, target_is_directory=True)
+    os.mkfifo(pictures / "pipe.png")
+    translations = model.translate_files([pictures], tmp_path / "out")
+    assert translations.left_out == (pictures / "pipe.png",)
+    assert [record.error for record in translations] == [None] * 4
+    assert set(snapshot(tmp_path / "out")) == {"cat.png", "cat.jpg", "more/dog.png", "linked/far.png"}
+    with pytest.raises(UsageError, match=r"pipe\.png' is neither a file nor a folder"):
+        model.translate_files([pictures / "pipe.png"], tmp_path / "out")
 
 
 def test_a_picture_given_twice_is_translated_once_and_two_of_one_name_are_refused(
@@ -653,6 +741,9 @@ def test_the_command_tells_failures_and_goes_on(
         ("translate MODEL pics/cat.png --out out --variations 0", 2, "variations is 0"),
         ("translate MODEL pics/cat.png --out out --scale large", 2, "'native'"),
         ("translate MODEL pics/cat.png --out out --seed -1", 2, "--seed"),
+        ("translate MODEL pics/cat.png --out out --seed 0", 2, "--seed changes nothing without --variations"),
+        ("translate HINTED pics/cat.png --out out --hints clear.png", 1, "'clear.png' shows no dab"),
+        ("translate MODEL pics --out pics/more", 2, "lies in 'pics', the pictures to translate"),
         ("translate MODEL pics/cat.png --out out --device gpu", 2, "no device 'gpu'"),
         ("translate MODEL pics/cat.png --out /proc/x", 1, "cannot write '/proc/x"),
         ("translate digits-gan pics/cat.png --out out", 2, "use `ganvas sample digits-gan`"),
@@ -673,6 +764,7 @@ def test_wrong_usage_fails_in_one_line_and_writes_nothing(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     dabs(40, 30).save("dabs.png")
+    Image.new("RGBA", (40, 30), (255, 0, 0, 100)).save("clear.png")
     before = snapshot(tmp_path)
     names = {"MODEL": plain_path, "HINTED": hinted.path}
     done = command(capsys, *(names.get(word, word) for word in arguments.split()))

@@ -16,6 +16,7 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from ganvas.api import Run as Run
+    from ganvas.api import compare as compare
     from ganvas.api import load as load
     from ganvas.api import recipes as recipes
     from ganvas.api import train as train
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from ganvas.training.stats import Progress as Progress
 
 _HOME = {
+    "compare": "ganvas.api",
     "load": "ganvas.api",
     "recipes": "ganvas.api",
     "train": "ganvas.api",

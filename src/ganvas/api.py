@@ -8,9 +8,13 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from ganvas.config import Recipe, load_recipe, recipe_names
+from ganvas.data.pairs import PairSplit
 from ganvas.errors import GanvasError
 from ganvas.inference import Model
 from ganvas.report import write_report
+from ganvas.report.compare import check_out, write_comparison
+from ganvas.report.compare import compare as compare_models
+from ganvas.report.compared import Compared
 from ganvas.training.folder import TENSORBOARD
 from ganvas.training.run import TrainingRun
 from ganvas.training.stats import Progress
@@ -105,3 +109,39 @@ def train(
     chosen = load_recipe(recipe, [*settings, *where])
     folder = Path(out) if out is not None else None
     return Run(chosen, folder, device=device, fresh=fresh, tensorboard=tensorboard)
+
+
+def compare(
+    models: Sequence[str | Path],
+    *,
+    out: str | Path = "compare.html",
+    data: str | Path | None = None,
+    split: PairSplit = "test",
+    pictures: int = 8,
+    device: str = "cpu",
+) -> Compared:
+    """Measure models on the same held-out pictures; write the page, and next to it .md, .json and .png.
+
+    Args:
+        models: run folders, model files or shipped names, of one task and one set of data; runs that differ only in
+            ``train.seed`` share a row.
+        out: the page, ``FILE.html``.
+        data: pairs to measure on instead of the ones that the runs held out.
+        split: which of the pairs.
+        pictures: how many to show.
+        device: ``auto``, ``cpu``, ``cuda`` or ``mps``.
+
+    Raises:
+        UsageError: no such model, models of different tasks, another ending than .html.
+        GanvasError: models of different data, data that cannot be read, a file that cannot be written.
+    """
+    check_out(Path(out))
+    compared = compare_models(
+        [str(model) for model in models],
+        data=None if data is None else str(data),
+        split=split,
+        pictures=pictures,
+        device=device,
+    )
+    write_comparison(compared, Path(out))
+    return compared

@@ -96,7 +96,6 @@ class TranslateHeader(ModelHeader):
     target: Preparation
     hints: bool
     class_names: tuple[ClassName, ...] = Field((), max_length=10_000)
-    value_range: tuple[float, float] = (-1.0, 1.0)
 
     @property
     def network(self) -> str:

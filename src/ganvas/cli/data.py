@@ -48,6 +48,18 @@ _Labels = Annotated[
 ]
 _SourceChannels = Annotated[int | None, typer.Option(min=1, max=64, help="Pairs: channels of the source.")]
 _TargetChannels = Annotated[int | None, typer.Option(min=1, max=64, help="Pairs: channels of the target.")]
+_Fit = Annotated[Literal["stretch", "crop", "pad"] | None, typer.Option(help="Pairs: how a picture becomes a square.")]
+_Resize = Annotated[
+    Literal["bilinear", "bicubic", "lanczos", "nearest"] | None, typer.Option(help="Pairs: how pictures are resized.")
+]
+_Background = Annotated[str | None, typer.Option(help="Pairs: colour under transparent pictures.")]
+_Sketch = Annotated[
+    Literal["xdog", "gradient", "luminance"] | None,
+    typer.Option(help="Pairs: how sketches are drawn of pictures alone."),
+]
+_TestShare = Annotated[
+    float | None, typer.Option(min=0, max=0.99, help="Pairs: share held out where no folder or table says so.")
+]
 _SHOWN_A_KIND = 20
 
 
@@ -65,11 +77,16 @@ def check(
     labels: _Labels = None,
     source_channels: _SourceChannels = None,
     target_channels: _TargetChannels = None,
+    fit: _Fit = None,
+    resize: _Resize = None,
+    background: _Background = None,
+    sketch: _Sketch = None,
+    test_share: _TestShare = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
 ) -> None:
     """Read all data and list everything that is wrong; exit 1 when training on it would fail.
 
-    Pairs are known by their layout, or by any of the options for pairs.
+    Pairs are known by their layout, or by any of the options for pairs; give those that the recipe sets in [data].
 
     Example: ganvas data check pictures/
     """
@@ -88,6 +105,11 @@ def check(
         labels=labels,
         source_channels=source_channels,
         target_channels=target_channels,
+        fit=fit,
+        resize=resize,
+        background=background,
+        sketch=sketch,
+        test_share=test_share,
     )
     if path is not None and pairs is not None:
         report = check_pairs(path, pairs, size=size)
@@ -115,11 +137,17 @@ def preview(
     labels: _Labels = None,
     source_channels: _SourceChannels = None,
     target_channels: _TargetChannels = None,
+    fit: _Fit = None,
+    resize: _Resize = None,
+    background: _Background = None,
+    sketch: _Sketch = None,
+    test_share: _TestShare = None,
     test: Annotated[bool, typer.Option("--test", help="Show the held-out pictures.")] = False,
 ) -> None:
     """Draw a sheet of pictures as training sees them, each with its label, smallest and largest value.
 
-    Of pairs: source and target beside each other, with their name and their sizes on disk.
+    Of pairs: source and target beside each other, with their name and their sizes on disk; give the options that the
+    recipe sets in [data].
 
     Example: ganvas data preview pictures/ --out preview.png
     """
@@ -137,6 +165,11 @@ def preview(
         labels=labels,
         source_channels=source_channels,
         target_channels=target_channels,
+        fit=fit,
+        resize=resize,
+        background=background,
+        sketch=sketch,
+        test_share=test_share,
     )
     split: Split = "test" if test else "train"
     if path is not None and pairs is not None:

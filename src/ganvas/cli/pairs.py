@@ -11,10 +11,12 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 if TYPE_CHECKING:
+    from ganvas.data.preparation import Preparation
     from ganvas.data.sketches import Method
     from ganvas.pictures import Pixels
 
 _LINE_EVERY = 100
+_MOST_SKIPPED_NAMED = 20
 
 
 @dataclass(frozen=True)
@@ -38,17 +40,29 @@ def pairs(
         Literal["side-by-side", "folders"],
         typer.Option(help="One file with both sides, or the folders A (sketches) and B (pictures)."),
     ] = "side-by-side",
+    background: Annotated[
+        str, typer.Option(help="Colour laid under transparent pictures: a name or #rrggbb.")
+    ] = "white",
 ) -> None:
     """Draw a sketch of every picture and write both as a pair: sketch left, picture right.
 
-    Sub-folders such as train and test stay. A picture that cannot be read is reported, the rest goes on; exit 1 then.
+    Sub-folders such as train and test stay, and so does a licence.txt; layout.txt says how the pairs lie. A picture
+    that cannot be read is reported, the rest goes on; exit 1 then.
 
     Example: ganvas data pairs pictures/ --out pairs/
     """
-    from ganvas.data.pairs.listed import path_key, pictures_in
+    from ganvas.data.decoding import PAIR_SUFFIXES
+    from ganvas.data.pairs.listed import path_key, pictures_in, strays_in
+    from ganvas.data.preparation import Preparation
+    from ganvas.data.sidecar import LAYOUT_FILE, LICENCE_FILE
     from ganvas.errors import GanvasError, UsageError
+    from ganvas.files import atomic_write
 
     _check_apart(pictures, out)
+    try:
+        preparation = Preparation(resize="lanczos", background=background)
+    except ValueError as error:
+        raise UsageError(f"--background is '{background}', expected a colour's name or #rrggbb.") from error
     files = sorted(pictures_in(pictures), key=lambda file: path_key(file.relative_to(pictures).as_posix()))
     if not files:
         raise GanvasError(f"no pictures in '{pictures}', expected at least one (.png, .jpg, ...); add pictures.")
@@ -59,10 +73,29 @@ def pairs(
         first = taken.setdefault(Path(target.as_posix().casefold()), file)
         if first != file:
             raise UsageError(f"'{first}' and '{file}' would both be written as '{target}'; rename one of them.")
-    failures = _show(_draw(files, targets, out, method, size, layout == "folders"), len(files))
+    _check_out(
+        out, {out / side / target for target in targets for side in (("A", "B") if layout == "folders" else ("",))}
+    )
+    skipped = list(strays_in(pictures, set(files)))
+    # What has a picture's name and is no file is a link that leads nowhere.
+    dangling = [path for path in skipped if path.suffix.lower() in PAIR_SUFFIXES]
+    others = [path for path in skipped if path not in dangling]
+    for path in dangling:
+        typer.echo(f"ganvas: '{path}' is a link that leads nowhere.", err=True)
+    for path in others[:_MOST_SKIPPED_NAMED]:
+        typer.echo(f"ganvas: skipped '{path}': no picture that ganvas reads.", err=True)
+    if len(others) > _MOST_SKIPPED_NAMED:
+        typer.echo(f"ganvas: skipped {len(others) - _MOST_SKIPPED_NAMED:,} more that are no pictures.", err=True)
+    # First, so that pairs are read rightly also where the rest never comes.
+    atomic_write(out / LAYOUT_FILE, f"{layout}\n".encode())
+    if (pictures / LICENCE_FILE).is_file():
+        atomic_write(out / LICENCE_FILE, (pictures / LICENCE_FILE).read_bytes())
+    failures = _show(_draw(files, targets, out, method, size, layout == "folders", preparation), len(files))
+    failures += len(dangling)
     typer.echo(str(out))
     if failures:
-        raise GanvasError(f"{failures:,} of {len(files):,} pictures could not be read, they are named above.")
+        total = len(files) + len(dangling)
+        raise GanvasError(f"{failures:,} of {total:,} pictures could not be read, they are named above.")
 
 
 def _check_apart(pictures: Path, out: Path) -> None:
@@ -78,17 +111,36 @@ def _check_apart(pictures: Path, out: Path) -> None:
         )
 
 
+def _check_out(out: Path, written: set[Path]) -> None:
+    """Refuse a folder with files that are not of these pairs: they would be read as pairs too."""
+    from ganvas.data.pairs.listed import strays_in
+    from ganvas.errors import UsageError
+
+    if out.exists() and not out.is_dir():
+        raise UsageError(f"--out '{out}' is a file, expected a new or empty folder; choose another.")
+    foreign = list(strays_in(out, written)) if out.is_dir() else []
+    if foreign:
+        raise UsageError(
+            f"--out '{out}' holds {len(foreign):,} files that are not of these pairs (first '{foreign[0]}'), expected "
+            "a new or empty folder, or the same pairs in the same layout; choose another or empty it."
+        )
+
+
 def _draw(
-    files: list[Path], targets: list[Path], out: Path, method: Method, size: int | None, folders: bool
+    files: list[Path],
+    targets: list[Path],
+    out: Path,
+    method: Method,
+    size: int | None,
+    folders: bool,
+    preparation: Preparation,
 ) -> Iterator[_Done]:
     import numpy as np
 
-    from ganvas.data.preparation import Preparation
     from ganvas.data.sketches import draw_sketch
     from ganvas.errors import GanvasError
     from ganvas.pictures import save_png, to_pil
 
-    preparation = Preparation(resize="lanczos")
     for number, (file, target) in enumerate(zip(files, targets, strict=True), 1):
         try:
             picture = preparation.read(file)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from ganvas.cli.progress import PLAIN_LINE_SECONDS
+from ganvas.errors import UsageError
 
 if TYPE_CHECKING:
     from ganvas.inference import Translated, Translations
@@ -26,8 +27,8 @@ def translate(
     out: Annotated[
         Path,
         typer.Option(
-            help="The folder for the results. Each has its picture's name and kind of file; what cannot be "
-            "written well, as GIF, gets .png added."
+            help="The folder for the results, apart from the pictures; files of the same name in it are replaced. Each "
+            "has its picture's name and kind of file; what cannot be written well, as GIF, gets .png added."
         ),
     ],
     hints: Annotated[
@@ -41,7 +42,10 @@ def translate(
         int | None,
         typer.Option(help="Several different results (dropout on): name-1.png, name-2.png, ...", show_default=False),
     ] = None,
-    seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same variations.")] = 0,
+    seed: Annotated[
+        int | None,
+        typer.Option(min=0, help="The same seed gives the same variations; default: 0.", show_default=False),
+    ] = None,
     scale: Annotated[
         Literal["fit", "native"],
         typer.Option(
@@ -59,8 +63,10 @@ def translate(
     """
     from ganvas.inference import Model
 
+    if seed is not None and variations is None:
+        raise UsageError("--seed changes nothing without --variations: add --variations N, or leave it out")
     translations = Model(model, device=device).translate_files(
-        pictures, out, hints=hints, label=label, variations=variations, seed=seed, scale=scale
+        pictures, out, hints=hints, label=label, variations=variations, seed=seed or 0, scale=scale
     )
     if translations.left_out:
         _tell_left_out(translations.left_out)

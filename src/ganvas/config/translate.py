@@ -169,7 +169,7 @@ class TranslateRecipe(Recipe):
             raise ValueError("hints are dabs of colour: they need a target picture of 3 channels")
         if self.data.vary_lines and self.data.source != "picture":
             raise ValueError("data.vary_lines varies sketches: it needs a source picture")
-        field, coarsest = self.discriminator.receptive_field, self.data.size >> (self.discriminator.scales - 1)
+        field, coarsest = self.discriminator.receptive_field, -(-self.data.size >> (self.discriminator.scales - 1))
         if self.objective.has_discriminator and field in STRIDED_LAYERS and coarsest >> STRIDED_LAYERS[field] < 3:
             raise ValueError(
                 f"discriminator.receptive_field {field} finds no patch in pictures of {coarsest} pixels (data.size "

@@ -17,6 +17,7 @@ from ganvas.pictures import Pixels
 
 Half = Literal["whole", "left", "right"]
 Loaded = Image.Image | npt.NDArray[Any]
+MOST_CHANNELS = 64
 PAIR_SUFFIXES = (*SUFFIXES, ".npy")
 _KEPT_MODES = {"L": 1, "LA": 2, "RGB": 3, "RGBA": 4, "CMYK": 4}
 # Warning filters belong to the whole process: two threads that set and restore them would mix them up.
@@ -45,9 +46,7 @@ def load_picture(path: Path, *, pages: int = 1) -> Loaded:
         raise
     except Exception as error:
         # On damaged files decoders fail with almost any type (OSError, SyntaxError, struct.error, ...).
-        raise GanvasError(
-            f"cannot read picture '{path}': {_reason(path, error)}; replace or delete the file."
-        ) from error
+        raise _unreadable(path, error) from error
 
 
 def size_of(path: Path) -> tuple[int, int]:
@@ -65,9 +64,14 @@ def size_of(path: Path) -> tuple[int, int]:
     except GanvasError:
         raise
     except Exception as error:
-        raise GanvasError(
-            f"cannot read picture '{path}': {_reason(path, error)}; replace or delete the file."
-        ) from error
+        raise _unreadable(path, error) from error
+
+
+def _unreadable(path: Path, error: Exception) -> GanvasError:
+    # A file that is not there cannot be deleted; one that is locked is not to be.
+    elsewhere = isinstance(error, FileNotFoundError | PermissionError | NotADirectoryError)
+    remedy = "check the path and its permissions" if elsewhere else "replace or delete the file"
+    return GanvasError(f"cannot read picture '{path}': {_reason(path, error)}; {remedy}.")
 
 
 def _open(path: Path) -> Image.Image:
@@ -94,6 +98,10 @@ def _mapped(path: Path) -> npt.NDArray[Any]:
     array: npt.NDArray[Any] = np.load(path, mmap_mode="r", allow_pickle=False)
     if array.ndim not in (2, 3) or 0 in array.shape:
         raise ValueError(f"an array of shape {array.shape}, expected (height, width) or (height, width, channels)")
+    if array.shape[2:] > (MOST_CHANNELS,):
+        raise ValueError(
+            f"an array of shape {array.shape}, expected (height, width, channels) of at most {MOST_CHANNELS} channels"
+        )
     if Image.MAX_IMAGE_PIXELS and array.shape[0] * array.shape[1] > Image.MAX_IMAGE_PIXELS:
         raise Image.DecompressionBombError
     return array

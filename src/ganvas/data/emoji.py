@@ -9,7 +9,6 @@ import csv
 import functools
 import importlib.metadata
 import io
-import os
 import xml.etree.ElementTree as ElementTree
 import zipfile
 import zlib
@@ -27,7 +26,7 @@ from ganvas.data.pairs.images import PairImages
 from ganvas.data.preparation import Preparation
 from ganvas.data.sketches import draw_sketch
 from ganvas.errors import GanvasError, UsageError
-from ganvas.files import atomic_path
+from ganvas.files import atomic_path, cache_folder
 from ganvas.pictures import Pixels
 
 LICENCE = "All emojis designed by OpenMoji - the open-source emoji and icon project. License: CC BY-SA 4.0"
@@ -111,7 +110,7 @@ def rendered_emoji(
     """
     wanted = list(emoji)
     names = np.array([one.hexcode for one in wanted])
-    file = cache_folder() / f"{_version()}-{side}.npz"
+    file = cache_folder() / "emoji" / f"{_version()}-{side}.npz"
     found = _read(file, names, side)
     if found is not None:
         return found
@@ -134,12 +133,6 @@ def render(svg: str, side: int) -> tuple[Pixels, Pixels]:
             root.remove(group)
     drawing = _drawn(ElementTree.tostring(root, encoding="unicode"), side).convert("L")
     return np.asarray(drawing), np.asarray(_drawn(svg, side).convert("RGB"))
-
-
-def cache_folder() -> Path:
-    """Where rendered emoji lie: ``ganvas/emoji`` in ``$XDG_CACHE_HOME``, or in ``~/.cache``."""
-    root = os.environ.get("XDG_CACHE_HOME")
-    return (Path(root) if root else Path.home() / ".cache") / "ganvas" / "emoji"
 
 
 def _check(data: PairData) -> None:

@@ -32,6 +32,9 @@ CAMVID: tuple[tuple[str, Colour], ...] = (
 MOST_CLASSES = 255
 # Of colour distance (Euclidean, 0..441): JPEG noise stays well below it but at edges.
 FAR = 60.0
+# A photo comes near some colour here and there, a map in JPEG stays within this but for its edges.
+_UNLIKE = 40.0
+MOST_UNLIKE = 0.5
 _COLUMNS = ("name", "red", "green", "blue")
 _DISTANCES_AT_ONCE = 1 << 22
 
@@ -46,10 +49,14 @@ class Palette:
 
 @dataclass(frozen=True, eq=False)
 class LabelIds:
-    """One label map: ids int32 (H, W), and the share of its pixels far from every colour (0 of an index picture)."""
+    """One label map: ids int32 (H, W), and the shares of its pixels far from and unlike every colour.
+
+    Both are 0 of an index picture; "unlike" is a smaller distance, by which a photo as a whole is known.
+    """
 
     ids: npt.NDArray[np.int32]
-    far_share: float
+    far_share: float = 0.0
+    unlike_share: float = 0.0
 
 
 def open_palette(palette: str) -> Palette:
@@ -125,7 +132,7 @@ def label_ids(loaded: Image.Image | npt.NDArray[Any], colours: Sequence[Colour],
 def _from_array(array: npt.NDArray[Any], colours: Sequence[Colour], ignore: int, name: str) -> LabelIds:
     values = array[:, :, 0] if array.ndim == 3 and array.shape[2] == 1 else array
     if values.ndim == 2 and np.issubdtype(values.dtype, np.integer):
-        return LabelIds(np.clip(values, -1, 1 << 30).astype(np.int32), 0.0)
+        return LabelIds(np.clip(values, -1, 1 << 30).astype(np.int32))
     if values.ndim == 3 and values.shape[2] == 3 and values.dtype == np.uint8:
         return _from_colours(values, colours, ignore)
     raise GanvasError(
@@ -148,8 +155,8 @@ def _from_palette_picture(image: Image.Image, colours: Sequence[Colour], ignore:
     if not grey_ramp and (bool((distances == 0).all()) or (not all_ids and bool((distances <= FAR).all()))):
         lookup = np.zeros(256, dtype=np.int32)
         lookup[used] = ids
-        return LabelIds(lookup[indices], 0.0)
-    return LabelIds(indices.astype(np.int32), 0.0)
+        return LabelIds(lookup[indices])
+    return LabelIds(indices.astype(np.int32))
 
 
 def _greys(values: npt.NDArray[np.int32], colours: Sequence[Colour], ignore: int) -> LabelIds:
@@ -158,8 +165,8 @@ def _greys(values: npt.NDArray[np.int32], colours: Sequence[Colour], ignore: int
         used = np.unique(values)
         if np.isin(used, greys).all() and not ((used < len(greys)) | (used == ignore)).all():
             order = np.argsort(greys, kind="stable")
-            return LabelIds(order[np.searchsorted(greys[order], values)].astype(np.int32), 0.0)
-    return LabelIds(values, 0.0)
+            return LabelIds(order[np.searchsorted(greys[order], values)].astype(np.int32))
+    return LabelIds(values)
 
 
 def _from_colours(pixels: npt.NDArray[np.uint8], colours: Sequence[Colour], ignore: int) -> LabelIds:
@@ -169,9 +176,9 @@ def _from_colours(pixels: npt.NDArray[np.uint8], colours: Sequence[Colour], igno
         # Ids that a program saved as grey "colours"; but a map that is all black in a palette with black is colours.
         _, distances = snapped(np.unique(flat, axis=0), colours)
         if distances.any():
-            return LabelIds(pixels[:, :, 0].astype(np.int32), 0.0)
+            return LabelIds(pixels[:, :, 0].astype(np.int32))
     ids = np.empty(len(flat), dtype=np.int32)
-    far = 0
+    far = unlike = 0
     at_once = _DISTANCES_AT_ONCE // len(colours)
     for start in range(0, len(flat), at_once):
         piece = flat[start : start + at_once].astype(np.int32)
@@ -182,7 +189,8 @@ def _from_colours(pixels: npt.NDArray[np.uint8], colours: Sequence[Colour], igno
         found, distances = snapped(apart, colours)
         ids[start : start + len(piece)] = found[where]
         far += int(counts[distances > FAR].sum())
-    return LabelIds(ids.reshape(pixels.shape[:2]), far / len(flat))
+        unlike += int(counts[distances > _UNLIKE].sum())
+    return LabelIds(ids.reshape(pixels.shape[:2]), far / len(flat), unlike / len(flat))
 
 
 def snapped(
@@ -211,12 +219,18 @@ def strange_ids_text(strange: dict[int, int], classes: int) -> str:
     return f"ids {', '.join(first)}{more}, expected 0..{classes - 1}"
 
 
-def check_ids(found: LabelIds, class_names: Sequence[str], ignore: int, name: str) -> None:
-    """Refuse ids without a class.
+def check_map(found: LabelIds, class_names: Sequence[str], ignore: int, name: str) -> None:
+    """Refuse a photo, and ids without a class.
 
     Raises:
-        GanvasError: there are some; the message counts their pixels.
+        GanvasError: most pixels are unlike every colour of the palette, or ids have no class; the message counts them.
     """
+    if found.unlike_share > MOST_UNLIKE:
+        raise GanvasError(
+            f"label map {name} looks like a photo: {found.unlike_share:.0%} of its pixels are far from every colour "
+            "of the palette, expected a map of class ids or in the palette's colours; give the map (in training see "
+            "data.direction, data.source and data.palette)."
+        )
     strange = strange_ids(found, len(class_names), ignore)
     if strange:
         what = strange_ids_text(strange, len(class_names))

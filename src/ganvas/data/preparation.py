@@ -15,8 +15,8 @@ import numpy.typing as npt
 from PIL import Image, ImageColor
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from ganvas.data.decoding import Half, channels_of, halved, load_picture
-from ganvas.data.label_maps import MOST_CLASSES, check_ids, label_ids
+from ganvas.data.decoding import MOST_CHANNELS, Half, channels_of, halved, load_picture
+from ganvas.data.label_maps import MOST_CLASSES, check_map, label_ids
 from ganvas.pictures import Pixels
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ class Preparation(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     kind: Literal["picture", "labels"] = "picture"
-    channels: int = Field(3, ge=1, le=64)
+    channels: int = Field(3, ge=1, le=MOST_CHANNELS)
     fit: Literal["stretch", "crop", "pad"] = "stretch"
     resize: Literal["bilinear", "bicubic", "lanczos", "nearest"] = "bilinear"
     background: str = "white"
@@ -81,7 +81,8 @@ class Preparation(BaseModel):
         """Read a file (or half of a side-by-side one): uint8 (H, W, channels), upright; a label map's ids (H, W, 1).
 
         Raises:
-            GanvasError: missing, damaged or too large; other channels than can be converted; ids without a class.
+            GanvasError: missing, damaged or too large; other channels than can be converted; ids without a class;
+                a photo where a label map is expected.
         """
         return self.from_loaded(load_picture(path, pages=self.pages), half, f"'{path}'")
 
@@ -99,7 +100,7 @@ class Preparation(BaseModel):
         if self.kind == "picture":
             return channels_of(part, self.channels, self.background, name)
         found = label_ids(part, self.colours, self.ignore, name)
-        check_ids(found, self.class_names, self.ignore, name)
+        check_map(found, self.class_names, self.ignore, name)
         return found.ids.astype(np.uint8)[:, :, None]
 
     @property

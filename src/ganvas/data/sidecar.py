@@ -1,4 +1,4 @@
-"""The two small texts that may lie beside data: ``classes.txt`` and ``licence.txt``."""
+"""The small texts that may lie beside data: ``classes.txt``, ``licence.txt`` and, beside pairs, ``layout.txt``."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ from pathlib import Path
 
 from ganvas.errors import GanvasError
 
-SIDECARS = ("classes.txt", "licence.txt")
+LICENCE_FILE, LAYOUT_FILE = "licence.txt", "layout.txt"
+SIDECARS = ("classes.txt", LICENCE_FILE, LAYOUT_FILE)
 
 
 def class_names_of(folder: Path) -> tuple[str, ...]:
@@ -30,7 +31,16 @@ def licence_of(folder: Path) -> str:
     Raises:
         GanvasError: the file is not UTF-8 text.
     """
-    return next(iter(_lines(folder / "licence.txt")), "")
+    return next(iter(_lines(folder / LICENCE_FILE)), "")
+
+
+def layout_of(folder: Path) -> str:
+    """The first line of ``layout.txt``, which says how pairs lie; empty without the file.
+
+    Raises:
+        GanvasError: the file is not UTF-8 text.
+    """
+    return next(iter(_lines(folder / LAYOUT_FILE)), "")
 
 
 def _lines(path: Path) -> tuple[str, ...]:

@@ -1,8 +1,9 @@
 """Translating files and folders of pictures: what is read, what its result is called, and how it is written.
 
 A result has the name and the kind of file of its picture (a JPEG becomes a JPEG), so that no two pictures share one;
-where Pillow cannot write that kind well, ``.png`` is added. Folders keep their sub-folders; what lies in the folder
-for the results, which may be one of them, is a result and no picture to translate.
+where Pillow cannot write that kind well, or a label map would lose by it, ``.png`` is added. Folders keep their
+sub-folders, also linked ones. The folder for the results must lie apart from the pictures; files of the same name in
+it, such as the results of an earlier call, are replaced.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ import numpy as np
 from PIL import Image
 
 from ganvas.data.decoding import PAIR_SUFFIXES
+from ganvas.data.pairs.listed import pictures_in, strays_in
 from ganvas.errors import GanvasError, UsageError
 from ganvas.files import atomic_write
 from ganvas.pictures import Pixels, to_pil
@@ -32,6 +34,7 @@ _FORMATS: dict[str, tuple[str, dict[str, Any]]] = {
     ".tiff": ("TIFF", {"compression": "tiff_deflate"}),
     ".webp": ("WEBP", {"lossless": True}),
 }
+_LOSSY = (".jpg", ".jpeg")
 
 
 @dataclass(frozen=True)
@@ -96,11 +99,20 @@ class Translations:
             yield Translated(job.picture, tuple(written), error)
 
 
-def find_jobs(inputs: Sequence[str | Path], out: Path, channels: int) -> tuple[list[Job], list[Path]]:
+def find_jobs(
+    inputs: Sequence[str | Path], out: Path, channels: int, *, exact: bool = False
+) -> tuple[list[Job], list[Path]]:
     """What to do for pictures and folders of them, and the files of the folders that are no pictures.
 
+    Args:
+        inputs: pictures and folders.
+        out: the folder for the results.
+        channels: of the results.
+        exact: whether results must keep their very colours, which no JPEG does.
+
     Raises:
-        UsageError: nothing to do; ``out`` is a file or holds the pictures themselves; two results of one name.
+        UsageError: nothing to do; ``out`` is a file, holds pictures or lies among them; two results of one name.
+        GanvasError: a folder cannot be read.
     """
     if out.exists() and not out.is_dir():
         raise UsageError(f"--out '{out}' is a file: expected a folder")
@@ -108,20 +120,26 @@ def find_jobs(inputs: Sequence[str | Path], out: Path, channels: int) -> tuple[l
     left_out: list[Path] = []
     for given in map(Path, inputs):
         if not given.is_dir():
+            # A pipe would be waited for without end.
+            if given.exists() and not given.is_file():
+                raise UsageError(f"'{given}' is neither a file nor a folder: expected pictures and folders of them")
             found.append((given, Path(given.name)))
             continue
-        files = list(_files(given, out))
-        pictures = [file for file in files if file.suffix.lower() in PAIR_SUFFIXES]
+        _check_apart(given, out)
+        try:
+            pictures = list(pictures_in(given))
+            left_out += strays_in(given, set(pictures))
+        except OSError as error:
+            raise GanvasError(f"cannot read folder '{error.filename or given}': {error.strerror or error}") from error
         if not pictures:
             raise UsageError(f"folder '{given}' holds no pictures: expected {', '.join(PAIR_SUFFIXES)}")
         found += [(file, file.relative_to(given)) for file in pictures]
-        left_out += [file for file in files if file.suffix.lower() not in PAIR_SUFFIXES]
     if not found:
         raise UsageError("no pictures given: expected files or folders")
     # The same file twice, once by its name and once in its folder, is translated once.
     own: dict[str, Job] = {}
     for picture, name in found:
-        own.setdefault(os.path.abspath(picture), Job(picture, out / _result_name(name, channels)))
+        own.setdefault(os.path.abspath(picture), Job(picture, out / _result_name(name, channels, exact)))
     jobs = list(own.values())
     _check_targets(jobs, out)
     return jobs, left_out
@@ -160,21 +178,12 @@ def as_image(pixels: Pixels, model: str) -> Image.Image:
     return to_pil(pixels)
 
 
-def _files(folder: Path, out: Path) -> Iterator[Path]:
-    """The files of a folder and its sub-folders by name, without hidden ones and what lies in ``out``."""
-    aside = out.resolve()
-    for place, folders, names in os.walk(folder):
-        folders[:] = sorted(
-            name for name in folders if not name.startswith(".") and (Path(place) / name).resolve() != aside
-        )
-        yield from (Path(place) / name for name in sorted(names) if not name.startswith("."))
-
-
-def _result_name(name: Path, channels: int) -> Path:
+def _result_name(name: Path, channels: int, exact: bool) -> Path:
     ending = name.suffix.lower()
     if channels not in (1, 3):
         return name if ending == ".npy" else name.with_name(f"{name.name}.npy")
-    return name if ending in _FORMATS or ending == ".npy" else name.with_name(f"{name.name}.png")
+    kept = (ending in _FORMATS or ending == ".npy") and not (exact and ending in _LOSSY)
+    return name if kept else name.with_name(f"{name.name}.png")
 
 
 def _numbered(path: Path, number: int) -> Path:
@@ -182,9 +191,21 @@ def _numbered(path: Path, number: int) -> Path:
     return path.with_name(f"{path.stem}-{number}{path.suffix}")
 
 
+def _check_apart(folder: Path, out: Path) -> None:
+    """Which files of a shared folder are pictures and which are earlier results could only be guessed."""
+    if folder.resolve() in out.resolve().parents:
+        raise UsageError(
+            f"--out '{out}' lies in '{folder}', the pictures to translate: choose a folder outside of it, "
+            "which keeps them safe"
+        )
+
+
 def _check_targets(jobs: Sequence[Job], out: Path) -> None:
-    holders = {job.picture.parent.resolve() for job in jobs}
-    if holders & {job.target.parent.resolve() for job in jobs}:
+    aside = out.resolve()
+    holders = {folder.resolve() for folder in {job.picture.parent for job in jobs}}
+    holders |= {job.picture.resolve().parent for job in jobs if job.picture.is_symlink()}
+    results = {folder.resolve() for folder in {job.target.parent for job in jobs}}
+    if holders & results or any(holder.is_relative_to(aside) for holder in holders):
         raise UsageError(f"--out '{out}' holds the pictures to translate: choose another folder, which keeps them safe")
     first: dict[Path, Path] = {}
     for job in jobs:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
 from functools import partial
 from importlib import resources
@@ -14,7 +15,7 @@ from ganvas.errors import UsageError, nearest
 from ganvas.inference.files import Translations, as_image, find_jobs
 from ganvas.inference.labels import Label, Labels, class_index
 from ganvas.inference.sampling import Sampler, Sheet, Watch
-from ganvas.inference.translation import Picture, Scale, Translator
+from ganvas.inference.translation import Picture, Scale, Translator, called
 from ganvas.model_file import LabelHeader, TranslateHeader, load_model
 from ganvas.pictures import Pixels
 from ganvas.sample_files import Drawing
@@ -53,6 +54,14 @@ def resolve_model(model: str | Path) -> Path:
     )
 
 
+def model_name(path: Path) -> str:
+    """What to call the model of a file: as its run folder or, by any other name, the file itself is called.
+
+    Of a link that is the link's own name, which is the one that people gave.
+    """
+    return Path(os.path.abspath(path)).parent.name if path.name == "model.safetensors" else path.stem
+
+
 class Model:
     """A trained generator, ready to draw.
 
@@ -84,7 +93,7 @@ class Model:
     @property
     def name(self) -> str:
         """What to call it: the run folder's or the file's name."""
-        return self.path.parent.resolve().name if self.path.name == "model.safetensors" else self.path.stem
+        return model_name(self.path)
 
     @property
     def class_names(self) -> tuple[str, ...]:
@@ -226,18 +235,24 @@ class Model:
 
         Raises:
             UsageError: hints, a label or variations that the model does not take, hints for several pictures, or
-                an ``out`` that holds the pictures.
+                an ``out`` that holds the pictures or lies in a folder of them.
         """
         translator = self._translating()
         translator.check(hints=hints, label=label, scale=scale)
         if variations is not None:
             variations, seed = translator.check_varies(variations, seed)
-        jobs, left_out = find_jobs(inputs, Path(out), translator.header.target.channels)
+        target = translator.header.target
+        jobs, left_out = find_jobs(inputs, Path(out), target.channels, exact=bool(target.colours))
         if hints is not None and len(jobs) > 1:
             raise UsageError(f"--hints are for one picture, found {len(jobs)}: translate them one by one")
 
         def draw(picture: Path) -> Iterator[Pixels]:
             prepared = translator.prepare(picture, hints=hints, label=label, scale=scale)
+            if hints is not None and prepared.hints is not None and not prepared.hints[3].any():
+                raise UsageError(
+                    f"{called(hints, 'the hints')} shows no dab: expected pixels that are at least half opaque; "
+                    "paint some, or leave the hints out"
+                )
             if variations is None:
                 yield translator.draw(prepared)
             else:

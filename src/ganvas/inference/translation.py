@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -18,6 +19,8 @@ from torch import Tensor, nn
 from ganvas.config import HINT_CHANNELS
 from ganvas.data.decoding import load_picture
 from ganvas.data.hints import hints_from_rgba
+from ganvas.data.label_maps import snapped
+from ganvas.data.preparation import Preparation
 from ganvas.errors import GanvasError, UsageError
 from ganvas.inference.labels import Label, class_index, listed, whole
 from ganvas.inference.tiles import blended
@@ -31,6 +34,7 @@ Scale = Literal["fit", "native"]
 WHOLE = 1024 * 1024
 TILE = 1024
 OVERLAP = 256
+MOST_SNAPPED = 1 << 22  # distances between pixels and colours in memory at a time
 
 
 @dataclass(frozen=True)
@@ -58,9 +62,7 @@ class Translator:
         self.header = header
         self._generator = generator.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self._device = device
-        # Blends of a label map's colours are colours of no class, or of another one.
-        resize: Literal["nearest", "lanczos"] = "nearest" if header.target.colours else "lanczos"
-        self._back = header.target.model_copy(update={"kind": "picture", "resize": resize})
+        self._back = enlarging(header.target)
 
     def check(self, *, hints: Picture | None, label: Label | None, scale: Scale) -> None:
         """Raise the UsageError for what this model cannot be asked, before any picture is read."""
@@ -98,19 +100,21 @@ class Translator:
         size = (height, width) if scale == "native" else working_size(height, width, source.fit, side)
         dabs = None
         if hints is not None:
-            dabs = resized_hints(_read_hints(hints, _called(picture, "the picture"), height, width), *size)
+            dabs = resized_hints(_read_hints(hints, called(picture, "the picture"), height, width), *size)
         return Prepared(source.resized(pixels, *size), dabs, self._label(label), (height, width))
 
     def draw(self, prepared: Prepared) -> Pixels:
         """The translation, uint8 (H, W, C), in the size of the picture that was prepared."""
         height, width = prepared.pixels.shape[:2]
         region = partial(self._region, prepared)
-        if height * width <= WHOLE:
+        if self._network_pixels(height, width) <= WHOLE:
             drawn = to_uint8(region(slice(0, height), slice(0, width)))
         else:
             drawn = np.empty((height, width, self.header.target.channels), dtype=np.uint8)
             for rows, values in blended(height, width, region, tile=TILE, overlap=OVERLAP):
                 drawn[rows] = to_uint8(values)
+        if self.header.target.colours:
+            drawn = in_colours(drawn, self.header.target.colours)
         return self._back.resized(drawn, *prepared.size)
 
     def vary(self, prepared: Prepared, seed: int, index: int) -> Pixels:
@@ -124,6 +128,11 @@ class Translator:
                 return self.draw(prepared)
         finally:
             self._generator.dropout_on = False
+
+    def _network_pixels(self, height: int, width: int) -> int:
+        """What the network works on: it widens a picture to a multiple of a side, a strip of few pixels many times."""
+        multiple = int(self._generator.multiple)
+        return math.ceil(height / multiple) * math.ceil(width / multiple) * multiple**2
 
     def _run(self, x: Tensor, label: int | None) -> Tensor:
         """The one forward pass: an encoded source (1, in, h, w) -> a picture (1, out, h, w), float32 in [-1, 1]."""
@@ -174,6 +183,23 @@ def working_size(height: int, width: int, fit: Literal["stretch", "crop", "pad"]
     return max(1, round(height * ratio)), max(1, round(width * ratio))
 
 
+def enlarging(target: Preparation) -> Preparation:
+    """What brings a drawing to the size of its picture."""
+    # Blends of a label map's colours are colours of no class, or of another one.
+    resize: Literal["nearest", "lanczos"] = "nearest" if target.colours else "lanczos"
+    return target.model_copy(update={"kind": "picture", "resize": resize})
+
+
+def in_colours(pixels: Pixels, colours: Sequence[tuple[int, int, int]]) -> Pixels:
+    """(H, W, 3) with every pixel in the nearest of ``colours``, as a label map has them."""
+    table = np.array(colours, dtype=np.uint8)
+    done = np.empty_like(pixels)
+    for row in range(0, len(pixels), rows := max(1, MOST_SNAPPED // (pixels.shape[1] * len(colours)))):
+        piece = pixels[row : row + rows]
+        done[row : row + rows] = table[snapped(piece.reshape(-1, 3), colours)[0]].reshape(piece.shape)
+    return done
+
+
 def resized_hints(hints: Tensor, height: int, width: int) -> Tensor:
     """Hints (4, H, W) as (4, height, width): a pixel has the mean colour of the dabbed ones it stands for.
 
@@ -190,7 +216,7 @@ def resized_hints(hints: Tensor, height: int, width: int) -> Tensor:
 
 def _read_hints(hints: Picture, picture: str, height: int, width: int) -> Tensor:
     """A transparent picture as hints (4, height, width), the size of the ``picture`` to translate."""
-    name = _called(hints, "the hints")
+    name = called(hints, "the hints")
     loaded = load_picture(Path(hints)) if isinstance(hints, str | Path) else hints
     if isinstance(loaded, Image.Image):
         loaded = _upright(loaded)
@@ -218,5 +244,6 @@ def _upright(image: Image.Image) -> Image.Image:
         raise GanvasError(f"the picture cannot be decoded: {error}") from error
 
 
-def _called(picture: Picture, otherwise: str) -> str:
+def called(picture: Picture, otherwise: str) -> str:
+    """The picture's file in quotes, or ``otherwise`` where it is none."""
     return f"'{picture}'" if isinstance(picture, str | Path) else otherwise

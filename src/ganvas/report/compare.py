@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -15,12 +15,13 @@ from ganvas.config import PairData, TranslateRecipe, load_recipe, recipe_names
 from ganvas.data.pairs import PairImages, PairSplit, open_pairs
 from ganvas.errors import GanvasError, UsageError
 from ganvas.files import atomic_write
-from ganvas.inference import Model, resolve_model
+from ganvas.inference import Model, model_name, resolve_model
+from ganvas.inference.translation import enlarging
 from ganvas.metrics.translation import Translate, measure_targets, measure_translation
 from ganvas.model_file import TranslateHeader, read_header
 from ganvas.pictures import Pixels, png_bytes
 from ganvas.report.compare_page import page
-from ganvas.report.compare_sheet import at_side, sheet
+from ganvas.report.compare_sheet import sheet
 from ganvas.report.compare_text import images_seen, to_json, to_markdown
 from ganvas.report.compared import DIGIT_METRICS, Column, Compared, Entry, Held, Row, grouped, scored
 from ganvas.report.record import read_run
@@ -42,6 +43,7 @@ def compare(
     split: PairSplit = "test",
     pictures: int = 8,
     device: str = "cpu",
+    titles: Mapping[str, str] | None = None,
     watch: Watch = lambda line: None,
 ) -> Compared:
     """Measure models on the same held-out pairs and draw the same pictures with each.
@@ -54,13 +56,15 @@ def compare(
         split: which of the pairs.
         pictures: how many to show, spread over the set; of labels, how many of each.
         device: ``auto``, ``cpu``, ``cuda`` or ``mps``.
+        titles: what to call the rows of models (as given in ``models``); others are called as their runs are. Runs
+            under one title share a row where they differ only in the seed.
         watch: called with a line for people at each step.
 
     Raises:
         UsageError: no such model, one given twice, models of different tasks, options that the task has no use for.
         GanvasError: models of different data, data that cannot be read, a damaged model.
     """
-    entries = _entries(models)
+    entries = _entries(models, titles or {})
     first = entries[0].header
     for entry in entries[1:]:
         if entry.header.task != first.task:
@@ -89,10 +93,11 @@ def write_comparison(compared: Compared, out: Path) -> list[Path]:
         GanvasError: a file cannot be written.
     """
     check_out(out)
+    # Names of files may be other than UTF-8: their bytes become escapes, which JSON reads back as they were.
     contents = {
-        SUFFIX: page(compared).encode("utf-8", "replace"),
-        ".md": to_markdown(compared).encode(),
-        ".json": to_json(compared).encode(),
+        SUFFIX: page(compared).encode("utf-8", "backslashreplace"),
+        ".md": to_markdown(compared).encode("utf-8", "backslashreplace"),
+        ".json": to_json(compared).encode("utf-8", "backslashreplace"),
         ".png": png_bytes(sheet(compared)),
     }
     for suffix, content in contents.items():
@@ -106,16 +111,16 @@ def check_out(out: Path) -> None:
         raise UsageError(f"--out {out}: expected FILE{SUFFIX}; the .md, .json and .png are written next to it")
 
 
-def _entries(models: Sequence[str]) -> list[Entry]:
+def _entries(models: Sequence[str], titles: Mapping[str, str]) -> list[Entry]:
     entries: list[Entry] = []
     for given in models:
         path = resolve_model(given)
         if any(path.resolve() == other.path.resolve() for other in entries):
             raise UsageError(f"'{given}' is given twice")
         folder = path.parent if (path.parent / "recipe.toml").is_file() and path.name == "model.safetensors" else None
-        name = path.parent.resolve().name if path.name == "model.safetensors" else path.stem
         recipe, record = (load_recipe(folder / "recipe.toml"), read_run(folder)) if folder else (None, None)
-        entries.append(Entry(given, name, path, read_header(path), recipe, record))
+        header = read_header(path)
+        entries.append(Entry(given, model_name(path), path, header, recipe, record, titles.get(given)))
     return entries
 
 
@@ -171,29 +176,32 @@ def _compare_translators(
     pairs = read(entries[0], side)
     for entry in entries:
         _check_fits(entry, pairs)
-    same_size = all(entry.header.size == side for entry in entries)
-    if not same_size:
-        sizes = " and ".join(str(size) for size in sorted({entry.header.size for entry in entries}))
-        notes.append(f"The models draw {sizes} pixels: metrics need one size and are left out; shown at the largest.")
+    sizes = sorted({entry.header.size for entry in entries})
+    if len(sizes) > 1:
+        notes.append(
+            f"The models draw {' and '.join(map(str, sizes))} pixels. All are measured and shown at {side}: smaller "
+            "drawings are enlarged, as `ganvas translate` does, and lack the finest detail of the true pictures."
+        )
     chosen = np.array(evenly(len(pairs), pictures))
-    measured: dict[str, list[dict[str, Any]]] = {row.name: [] for row in rows}
-    shown: dict[str, Pixels] = {}
+    filled: list[Row] = []
+    shown: list[Pixels] = []
     for row in rows:
+        measured = []
         for entry in row.entries:
-            translate = _translator(entry, device)
-            if same_size:
-                watch(f"{entry.name}: measuring {count(len(pairs))} pictures of {side} pixels")
-                measured[row.name].append(measure_translation(translate, pairs))
+            translate = _translator(entry, device, side)
+            # Each model gets its inputs as it was trained on them, at its own size, and is held against one truth.
+            own = replace(pairs, sources=read(entry, entry.header.size).sources)
+            watch(f"{entry.name}: measuring {count(len(pairs))} pictures of {side} pixels")
+            measured.append(measure_translation(translate, own))
             if entry is row.entries[0]:
-                own = read(entry, entry.header.size)
                 drawn = [translate(own.sources[[i]], own.labels[[i]])[0] for i in chosen]
-                shown[row.name] = at_side(pairs.target_preparation.shown(np.stack(drawn)), side)
-    filled = [replace(row, values=_stacked(measured[row.name])) for row in rows]
-    scores, reference = scored(filled, measure_targets(pairs) if same_size else {})
+                shown.append(pairs.target_preparation.shown(np.stack(drawn)))
+        filled.append(replace(row, values={name: np.stack([run[name] for run in measured]) for name in measured[0]}))
+    scores, reference = scored(filled, measure_targets(pairs))
     held = Held(pairs.source, pairs.licence, split, pairs.fingerprint, pairs.names)
     columns = [
         Column("input", "", pairs.source_preparation.shown(_last(pairs.sources[chosen]))),
-        *(Column(row.name, _note(row), shown[row.name]) for row in filled),
+        *(Column(row.name, _note(row), drawn) for row, drawn in zip(filled, shown, strict=True)),
         Column("truth", "", pairs.target_preparation.shown(_last(pairs.targets[chosen]))),
     ]
     return Compared("translate", tuple(filled), scores, reference, held, tuple(columns), tuple(notes), command)
@@ -280,16 +288,18 @@ def _side(side: tuple[str, int, int]) -> str:
     return f"label maps of {side[1]} classes" if side[0] == "labels" else f"pictures of {side[1]} channels"
 
 
-def _translator(entry: Entry, device: str) -> Translate:
-    """The model as people use it, on arrays."""
+def _translator(entry: Entry, device: str, side: int) -> Translate:
+    """The model as people use it, on arrays; what it draws is enlarged to ``side``."""
     model = Model(entry.path, device=device)
+    assert isinstance(model.header, TranslateHeader)
+    larger = enlarging(model.header.target)
 
     def translate(sources: Pixels, labels: npt.NDArray[np.int64]) -> Pixels:
         asked = labels if model.class_names else [None] * len(labels)
         try:
             return np.stack(
                 [
-                    model.translate_array(np.moveaxis(source, 0, -1), label=label)
+                    larger.resized(model.translate_array(np.moveaxis(source, 0, -1), label=label), side, side)
                     for source, label in zip(sources, asked, strict=True)
                 ]
             )
@@ -297,10 +307,6 @@ def _translator(entry: Entry, device: str) -> Translate:
             raise GanvasError(f"'{entry.given}': {error}") from error
 
     return translate
-
-
-def _stacked(runs: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    return {name: np.stack([run[name] for run in runs]) for name in runs[0]} if runs else {}
 
 
 def _note(row: Row) -> str:

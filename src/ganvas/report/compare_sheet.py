@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import io
 
-import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from ganvas.pictures import Pixels
@@ -60,14 +59,6 @@ def data_uri(pixels: Pixels, most_bytes: int = CELL_BYTES) -> str:
     if len(encoded) > most_bytes:
         encoded = _webp(picture, lossless=False, quality=90)
     return "data:image/webp;base64," + base64.b64encode(encoded).decode("ascii")
-
-
-def at_side(pictures: Pixels, side: int) -> Pixels:
-    """(N, S, S, 3) enlarged to (N, side, side, 3) without inventing values."""
-    if pictures.shape[1] == side:
-        return pictures
-    size = (side, side)
-    return np.stack([np.asarray(Image.fromarray(one).resize(size, Image.Resampling.NEAREST)) for one in pictures])
 
 
 def _wrapped(text: str, width: int, size: int) -> list[str]:

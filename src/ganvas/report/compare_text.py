@@ -80,8 +80,6 @@ def measured_on(compared: Compared) -> str:
         return f"Measured when the models were made.{seeds} {'Bold: the best.' if not seeds else bold}"
     held = compared.held
     pictures = f"{count(len(held.names))} {'picture' if len(held.names) == 1 else 'pictures'} of {held.source}"
-    if not compared.metrics:
-        return f"Shown: {pictures}, which no model was trained on." if held.split != "train" else f"Shown: {pictures}."
     over = " over pictures, and over seeds where there are several"
     return f"Measured on {pictures}. Intervals: {interval}{over}. {bold}"
 

@@ -35,7 +35,7 @@ NOT_COMPARED = ("name", "description", "train.seed", "data.path", "data.cache_mb
 
 @dataclass(frozen=True)
 class Entry:
-    """One model: as given on the command line, what to call it, its file, and what is known of its run."""
+    """One model: as given on the command line, what to call it, its file, what is known of its run, its row's name."""
 
     given: str
     name: str
@@ -43,6 +43,7 @@ class Entry:
     header: ModelHeader
     recipe: Recipe | None = None
     record: RunRecord | None = None
+    title: str | None = None
 
 
 @dataclass(frozen=True)
@@ -109,7 +110,7 @@ class Compared:
 
 
 def grouped(entries: Sequence[Entry]) -> list[Row]:
-    """Rows in the order of the entries; runs of recipes that differ only in the seed share one."""
+    """Rows in the order of the entries; runs of one recipe, data and title that differ only in the seed share one."""
     groups: list[list[Entry]] = []
     for entry in entries:
         groups.append([])
@@ -174,7 +175,10 @@ def _cost(metric: PictureMetric, value: Number, aim: Number) -> Number:
 
 def _same_but_for_the_seed(group: Sequence[Entry], entry: Entry) -> bool:
     first = group[0].recipe
-    if first is None or entry.recipe is None:
+    if first is None or entry.recipe is None or entry.title != group[0].title:
+        return False
+    # The same recipe may have been given other pictures, which lie elsewhere or have changed since.
+    if entry.header.data.fingerprint != group[0].header.data.fingerprint:
         return False
     # Two runs of one seed are one run done twice, which says nothing about chance.
     seeds = {other.recipe.train.seed for other in group if other.recipe is not None}
@@ -193,16 +197,27 @@ def _flat(table: Mapping[str, object], prefix: str = "") -> dict[str, object]:
 
 
 def _row_names(groups: Sequence[Sequence[Entry]]) -> list[str]:
-    """A run's own name, or what the names of a row's runs begin with; told apart where two are the same."""
+    """A name for each row; where several would have the same, the runs as given tell them apart, or else numbers."""
+    wanted = [_row_name(group) for group in groups]
     names: list[str] = []
-    for group in groups:
-        name = group[0].name
-        if len(group) > 1:
-            begin = _common_beginning([entry.name for entry in group])
-            recipe = group[0].recipe
-            name = re.sub(r"[-_. ]*(seed|s)?[-_. ]*\d*$", "", begin) or (recipe.name if recipe else begin)
-        names.append(name if names.count(name) == 0 and name not in names else group[0].given)
+    for group, name in zip(groups, wanted, strict=True):
+        own = group[0].title is None and wanted.count(name) > 1
+        tried = first = group[0].given if own else name
+        number = 1
+        while tried in names:
+            number += 1
+            tried = f"{first} ({number})"
+        names.append(tried)
     return names
+
+
+def _row_name(group: Sequence[Entry]) -> str:
+    """The title, a run's own name, or what the names of a row's runs begin with."""
+    first = group[0]
+    if first.title is not None or len(group) == 1:
+        return first.name if first.title is None else first.title
+    begin = _common_beginning([entry.name for entry in group])
+    return re.sub(r"[-_. ]*(seed|s)?[-_. ]*\d*$", "", begin) or (first.recipe.name if first.recipe else begin)
 
 
 def _common_beginning(names: Sequence[str]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,7 @@ from ganvas.tasks import TranslateTask
 from ganvas.training.subject import Work, resolve
 
 SHOWN = 8
+log = logging.getLogger(__name__)
 
 
 class TranslateSubject:
@@ -35,11 +37,17 @@ class TranslateSubject:
         self.recipe = resolve(recipe, len(self.data))
         if recipe.labelled and len(self.data.class_names) < 2:
             raise GanvasError(
-                f"'{self.data.source}' has {len(self.data.class_names)} classes, recipe '{recipe.name}' takes a label "
+                f"'{self.data.source}' has fewer than two classes, recipe '{recipe.name}' takes a label "
                 "and needs two: add classes, or use --set 'condition=[\"picture\"]'"
             )
         held_out = open_pairs(recipe.data, "val", cache=cache)
         self._held_out = held_out if len(held_out) else open_pairs(recipe.data, "test", cache=cache)
+        if not len(self._held_out):
+            nothing = f"'{self.data.source}' holds out no pairs, so nothing is measured while training"
+            remedy = "make a folder test/ or raise data.test_share"
+            if recipe.validation.metric:
+                raise GanvasError(f"{nothing}, but validation.metric is '{recipe.validation.metric}': {remedy}")
+            log.warning("%s: %s", nothing, remedy)
 
     def __len__(self) -> int:
         return len(self.data)

@@ -15,8 +15,8 @@ from PIL import Image
 from ganvas.config import PairData
 from ganvas.data.decoding import Loaded, channels_of
 from ganvas.data.findings import CheckReport, Seen, Severity, add_duplicates
-from ganvas.data.label_maps import label_ids, snapped, strange_ids, strange_ids_text
-from ganvas.data.pairs.listed import SPLITS, Findings, Pair, PairListing
+from ganvas.data.label_maps import MOST_UNLIKE, label_ids, snapped, strange_ids, strange_ids_text
+from ganvas.data.pairs.listed import SPLITS, Findings, Pair, PairListing, pictures_in
 from ganvas.data.pairs.listing import list_pairs
 from ganvas.data.pairs.reading import PairPreparations, PairReader, load_sides, named
 from ganvas.data.preparation import Preparation
@@ -32,13 +32,21 @@ _Finding = tuple[Severity, str, str, str]
 
 @dataclass
 class _Look:
-    """What one pair showed; ``swapped``: its sides look exchanged; ``upright``: they look right."""
+    """What one pair showed.
+
+    ``swapped``: its sides look exchanged; ``upright``: they look right; ``alike``: neither
+    looks like a sketch of the other; ``whole``: they go on into each other as one picture does; ``photo``: a label
+    map of it is a photo.
+    """
 
     findings: list[_Finding] = field(default_factory=list)
     sizes: list[tuple[int, int]] = field(default_factory=list)
     digest: bytes = b""
     swapped: bool = False
     upright: bool = False
+    alike: bool = False
+    whole: bool = False
+    photo: bool = False
     ignored: int = 0
     mapped: int = 0
     is_map: bool = False
@@ -71,11 +79,16 @@ def check_pairs(path: Path, settings: PairData, *, size: int | None = None) -> C
             seen.append(Seen(shown(pair.source), label, pair.split, look.digest))
     report.sizes = dict(sizes.most_common())
     turned = _check_sides(listing, looks, report)
+    photos = _check_photos(looks, report)
     for look in looks:
         for severity, where, what, remedy in look.findings:
             # What a photo looks like as a label map says no more than that the sides are exchanged.
-            if not (turned and severity == "warning" and "of its pixels" in what):
+            if not ((turned or photos) and "of its pixels" in what):
                 report.add(severity, shown(Path(where)), what, remedy)
+    if listing.guessed and listing.layout == "side-by-side":
+        _check_halves(looks, report)
+    if listing.layout == "table":
+        _check_unnamed(listing, report)
     _check_counts(listing, report)
     _check_ignored(looks, settings, report)
     if size is not None:
@@ -145,7 +158,11 @@ def _look_at_map(look: _Look, path: Path, side: Loaded, preparation: Preparation
     if strange:
         remedy = "correct the map, give the palette more classes, or say which id is ignored (--ignore)"
         look.findings.append(("error", str(path), f"holds {strange_ids_text(strange, classes)}", remedy))
-    if found.far_share > _FAR_SHARE:
+    look.photo = look.photo or found.unlike_share > MOST_UNLIKE
+    if found.unlike_share > MOST_UNLIKE:
+        what = f"looks like a photo: {found.unlike_share:.0%} of its pixels are far from every colour of the palette"
+        look.findings.append(("error", str(path), what, "replace it by the label map of the same name"))
+    elif found.far_share > _FAR_SHARE:
         what = f"{found.far_share:.0%} of its pixels are far from every colour of the palette"
         look.findings.append(("warning", str(path), what, "check --palette, and that this side is the label map"))
     ignored = int((found.ids == preparation.ignore).sum()) if preparation.ignore >= 0 else 0
@@ -177,6 +194,9 @@ def _look_for_swap(
         spread = [_spread(pixels) for pixels in prepared]
         look.swapped = spread[0] > _COLOURFUL and spread[1] < _GREY
         look.upright = spread[0] < _GREY and spread[1] > _COLOURFUL
+        left, right = prepared if pair.source_half == "left" else prepared[::-1]
+        look.alike = not (look.swapped or look.upright)
+        look.whole = look.alike and _goes_on(left, right)
     elif kinds[0] != kinds[1]:
         at = kinds.index("labels")
         other_is_map = _looks_like_map(loaded[1 - at], (both.source, both.target_file)[at])
@@ -185,6 +205,16 @@ def _look_for_swap(
             at_picture = str((pair.source, pair.target)[1 - at])
             look.findings.append(("warning", at_picture, what, "replace it by the photo of the same name"))
         look.swapped, look.upright = other_is_map and not look.is_map, look.is_map and not other_is_map
+
+
+def _goes_on(left: Pixels, right: Pixels) -> bool:
+    """Whether the columns where two halves meet differ no more than columns beside each other do within them."""
+    if left.shape != right.shape or left.shape[1] < 4:
+        return False
+    ends = left[:, -4:].astype(np.int16), right[:, :4].astype(np.int16)
+    within = float(np.mean([np.abs(np.diff(end, axis=1)).mean() for end in ends]))
+    # Plain borders, as of drawings on white, say nothing; of an odd width a column is left out between.
+    return within >= 1.0 and float(np.abs(ends[0][:, -1] - ends[1][:, 0]).mean()) <= 3.0 * within
 
 
 def _spread(pixels: Pixels) -> float:
@@ -219,6 +249,38 @@ def _check_sides(listing: PairListing, looks: Sequence[_Look], report: CheckRepo
             where = Findings(listing.root).shown(pair.source)
             report.add("warning", where, "its sides look exchanged", "compare it with the others; swap its sides")
     return False
+
+
+def _check_photos(looks: Sequence[_Look], report: CheckReport) -> bool:
+    """Report that most label maps are photos, which then says it all; whether it is so."""
+    photos = sum(look.photo for look in looks)
+    if not photos or 2 * photos <= len(looks):
+        return False
+    what = f"{photos:,} of {len(looks):,} label maps look like photos: far from every colour of the palette"
+    remedy = "check --direction, --source and --target (which side is the label map), and --palette"
+    report.add("error", report.path, what, remedy)
+    return True
+
+
+def _check_halves(looks: Sequence[_Look], report: CheckReport) -> None:
+    """Warn of single pictures that happen to be twice as wide as high; shapes alone took them for pairs."""
+    whole, alike = (sum(getattr(look, name) for look in looks) for name in ("whole", "alike"))
+    remedy = "if not, --layout pictures, or a layout.txt beside them that says pictures"
+    if 2 * whole > len(looks):
+        what = f"{whole:,} of {len(looks):,} pictures go on across their middle: are they pairs, side by side?"
+        report.add("warning", report.path, what, remedy)
+    elif 2 * alike > len(looks):
+        what = "taken for pairs, being twice as wide as high, but no half looks like a sketch of the other: are they?"
+        report.add("note", report.path, what, remedy)
+
+
+def _check_unnamed(listing: PairListing, report: CheckReport) -> None:
+    named = {path.resolve() for pair in listing.pairs for path in (pair.source, pair.target)}
+    unnamed = [path for path in pictures_in(listing.root) if path.resolve() not in named]
+    if unnamed:
+        first = Findings(listing.root).shown(unnamed[0])
+        what = f"{len(unnamed):,} pictures beside the table are in no pair, first {first}"
+        report.add("note", listing.root, what, "add rows for them, or leave them out")
 
 
 def _check_counts(listing: PairListing, report: CheckReport) -> None:

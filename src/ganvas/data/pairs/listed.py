@@ -43,6 +43,7 @@ class PairListing:
         pairs: in natural order, the splits one after the other.
         class_names: of all groups, in natural order; () without classes.
         problems: everything that is no pair and why.
+        guessed: whether nothing but the shapes of the pictures told the layout.
     """
 
     root: Path
@@ -50,6 +51,7 @@ class PairListing:
     pairs: tuple[Pair, ...]
     class_names: tuple[str, ...] = ()
     problems: tuple[Problem, ...] = ()
+    guessed: bool = False
 
     def of(self, split: PairSplit) -> list[Pair]:
         """The pairs of one split."""

@@ -6,6 +6,7 @@ import shlex
 import unicodedata
 from dataclasses import dataclass
 from pathlib import Path
+from typing import get_args
 
 from ganvas.config import PairData
 from ganvas.data.decoding import Half, size_of
@@ -24,9 +25,9 @@ from ganvas.data.pairs.listed import (
     pictures_in,
     strays_in,
 )
-from ganvas.data.pairs.matching import match_sides
+from ganvas.data.pairs.matching import Named, match_marks, match_sides
 from ganvas.data.pairs.table import list_table
-from ganvas.data.sidecar import SIDECARS
+from ganvas.data.sidecar import LAYOUT_FILE, SIDECARS, layout_of
 from ganvas.errors import GanvasError, UsageError
 
 TABLE_NAME = "pairs.csv"
@@ -48,7 +49,8 @@ def list_pairs(path: Path, settings: PairData) -> PairListing:
 
     Args:
         path: a folder, or a CSV file with the columns source and target (also split and label).
-        settings: layout, direction, labels and test_share are used.
+        settings: layout, direction, labels and test_share are used; of layout "auto" a ``layout.txt`` in the folder
+            decides, or else what lies there.
 
     Raises:
         GanvasError: nothing there, no pairs, or none of the layouts; the message says what was found.
@@ -64,8 +66,10 @@ def list_pairs(path: Path, settings: PairData) -> PairListing:
 
 def _list(path: Path, settings: PairData) -> PairListing:
     if not path.exists():
-        raise GanvasError(f"no pairs at '{path}': nothing is there, expected a folder or a CSV file; check data.path.")
-    table = path if path.is_file() else path / TABLE_NAME
+        raise GanvasError(f"no pairs at '{path}': nothing is there, expected a folder or a CSV file; check the path.")
+    root = path if path.is_file() else _descended(path)
+    settings = _with_layout_told(root, settings)
+    table = root if root.is_file() else root / TABLE_NAME
     is_table = table.is_file() and table.suffix.lower() == ".csv"
     layout: Layout
     if settings.layout == "table" or (settings.layout == "auto" and is_table):
@@ -74,14 +78,11 @@ def _list(path: Path, settings: PairData) -> PairListing:
     elif path.is_file():
         raise GanvasError(f"no pairs at '{path}': found a file, expected a folder or a CSV file of pairs.")
     else:
-        root = _descended(path)
         found = Findings(root)
         sides = _chosen_sides(root) if settings.layout in ("auto", "folders") else None
         if sides is not None:
             layout = "folders"
             _list_sides(root, sides, settings, found)
-        elif settings.layout == "folders":
-            raise _nothing(root, "two folders of pictures")
         else:
             layout = _list_alone(root, settings, found)
     if not found.pairs and not any(problem.severity == "error" for problem in found.problems):
@@ -89,18 +90,18 @@ def _list(path: Path, settings: PairData) -> PairListing:
     _check_labels(layout, settings, found)
     pairs = sorted(found.pairs, key=lambda pair: (SPLITS.index(pair.split), path_key(pair.name)))
     names = sorted({pair.group for pair in pairs if pair.group}, key=natural_key)
-    return PairListing(found.root, layout, tuple(pairs), tuple(names), tuple(found.problems))
+    return PairListing(found.root, layout, tuple(pairs), tuple(names), tuple(found.problems), settings.layout == "auto")
 
 
 def looks_like_pairs(path: Path) -> bool:
     """Whether a folder can only be meant as pairs, not as one folder of pictures a class."""
     if path.is_file():
         return path.suffix.lower() == ".csv"
-    if (path / TABLE_NAME).is_file():
-        return True
     if holds_pictures(path, deep=False) and not subfolders(path):
         return True
     root = _descended(path)
+    if (root / TABLE_NAME).is_file() or (root / LAYOUT_FILE).is_file():
+        return True
     folders = subfolders(root)
     candidates = _candidates(root)
     if candidates:
@@ -119,6 +120,9 @@ def check_command(path: Path, settings: PairData) -> str:
     for key in (
         "layout",
         "direction",
+        "fit",
+        "resize",
+        "background",
         "source",
         "target",
         "palette",
@@ -126,6 +130,8 @@ def check_command(path: Path, settings: PairData) -> str:
         "labels",
         "source_channels",
         "target_channels",
+        "sketch",
+        "test_share",
     ):
         value = getattr(settings, key)
         if value != PairData.model_fields[key].default:
@@ -133,15 +139,41 @@ def check_command(path: Path, settings: PairData) -> str:
     return f"`{shlex.join(words)}` lists everything at once"
 
 
-def _descended(path: Path) -> Path:
-    """The folder itself, or the single folder of an unpacked archive within it."""
-    root = path
-    for _ in range(_MOST_LEVELS):
-        folders = subfolders(root)
-        if len(folders) != 1 or holds_pictures(root, deep=False) or folders[0].name.casefold() in SPLITS:
+def unpacked(path: Path) -> list[Path]:
+    """The folder, and within it the single folder of an unpacked archive, and so on."""
+    chain = [path]
+    while len(chain) <= _MOST_LEVELS and not holds_pictures(chain[-1], deep=False):
+        folders = subfolders(chain[-1])
+        if len(folders) != 1:
             break
-        root = folders[0]
-    return root
+        chain += folders
+    return chain
+
+
+def _descended(path: Path) -> Path:
+    """Where splits, two sides, a table or a ``layout.txt`` lie.
+
+    Without any of them the folder itself: pairs that follow from their names alone must keep them when a second
+    folder comes.
+    """
+    return next((root for root in unpacked(path) if _tells_layout(root)), path)
+
+
+def _tells_layout(root: Path) -> bool:
+    if (root / TABLE_NAME).is_file() or (root / LAYOUT_FILE).is_file() or _candidates(root):
+        return True
+    return any(folder.name.casefold() in SPLITS and holds_pictures(folder) for folder in subfolders(root))
+
+
+def _with_layout_told(root: Path, settings: PairData) -> PairData:
+    told = layout_of(root)
+    if settings.layout != "auto" or not told:
+        return settings
+    if told not in get_args(Layout):
+        raise GanvasError(
+            f"'{root / LAYOUT_FILE}' says '{told}', expected {', '.join(get_args(Layout))}; correct or delete it."
+        )
+    return settings.model_copy(update={"layout": told})
 
 
 def _by_name(folders: list[Path]) -> dict[str, Path]:
@@ -205,7 +237,7 @@ def _list_alone(root: Path, settings: PairData, found: Findings) -> Layout:
     named = _by_name(subfolders(root))
     own = {split: named[split] for split in SPLITS if split in named and holds_pictures(named[split])}
     decided = bool(own.keys() - {"train"})
-    files: list[tuple[PairSplit | None, str, Path]] = []
+    files: list[Named] = []
     for split, folder in own.items() if own else [(None, root)]:
         listed = sorted(pictures_in(folder), key=lambda path: path_key(path.relative_to(folder).as_posix()))
         names = [path.relative_to(folder).with_suffix("").as_posix() for path in listed]
@@ -213,15 +245,21 @@ def _list_alone(root: Path, settings: PairData, found: Findings) -> Layout:
     if not files:
         raise _nothing(root, "pictures side by side, two folders, or a table pairs.csv")
     chosen: Layout
-    if settings.layout in ("side-by-side", "pictures"):
+    couples = match_marks(files, found) if settings.layout in ("auto", "folders") else []
+    if couples:
+        chosen = "folders"
+    elif settings.layout == "folders":
+        raise _nothing(root, "two folders of pictures")
+    elif settings.layout in ("side-by-side", "pictures"):
         chosen = settings.layout
     else:
         chosen = _side_by_side_or_alone(root, [path for _, _, path in files], settings)
     left_right: tuple[Half, Half] = ("left", "right") if chosen == "side-by-side" else ("whole", "whole")
     halves = left_right if settings.direction == "left-to-right" else left_right[::-1]
-    for split, name, path in files:
+    for split, name, left, right in couples or [(split, name, path, path) for split, name, path in files]:
         where = split or held_out(name, settings.test_share)
-        found.pairs.append(Pair(name, where, _group(name, settings), path, path, *halves))
+        source, target = (left, right) if settings.direction == "left-to-right" else (right, left)
+        found.pairs.append(Pair(name, where, _group(name, settings), source, target, *halves))
     read = {path for _, _, path in files}
     for stray in strays_in(root, read):
         what = "a picture outside train/, val/ and test/, not read" if is_picture(stray) else "no picture, not read"
@@ -246,12 +284,12 @@ def _side_by_side_or_alone(root: Path, files: list[Path], settings: PairData) ->
     if wide:
         raise GanvasError(
             f"'{root}' holds pictures twice as wide as high and others ({len(others)} of {wide + len(others)} looked "
-            f"at, first {others[0]}), expected one kind; set data.layout to side-by-side or to pictures."
+            f"at, first {others[0]}), expected one kind; say side-by-side or pictures in data.layout (--layout)."
         )
     if others and "labels" in (settings.source, settings.target):
         raise GanvasError(
             f"'{root}' holds single pictures (first {others[0]}), expected pairs with label maps: side by side and "
-            "twice as wide as high, or in two folders; set data.layout to side-by-side if they are."
+            "twice as wide as high, or in two folders; say side-by-side in data.layout (--layout) if they are."
         )
     return "pictures" if others else "side-by-side"
 
@@ -263,16 +301,16 @@ def _group(name: str, settings: PairData) -> str:
 def _check_labels(layout: Layout, settings: PairData, found: Findings) -> None:
     if settings.labels == "group" and layout != "table":
         raise UsageError(
-            f"data.labels is group, which a table of pairs has, but '{found.root}' holds the layout {layout}; "
-            "set data.labels to folder, or write a pairs.csv with a column label."
+            f"data.labels (--labels) is group, which a table of pairs has, but '{found.root}' holds the layout "
+            f"{layout}; say folder, or write a pairs.csv with a column label."
         )
     if settings.labels == "folder" and layout == "table":
-        raise UsageError(f"data.labels is folder, but '{found.root}' holds a table; set data.labels to group.")
-    if settings.labels:
+        raise UsageError(f"data.labels (--labels) is folder, but '{found.root}' holds a table; say group.")
+    if settings.labels == "folder":
         for pair in found.pairs:
             if not pair.group:
-                what = "has no class: it lies in no sub-folder" if layout != "table" else "has no label in the table"
-                found.add("error", pair.source, what, "put it into the folder of its class, or fill in its label")
+                what = "has no class: it lies in no sub-folder"
+                found.add("error", pair.source, what, "put it into the folder of its class")
 
 
 def _nothing(root: Path, wanted: str) -> GanvasError:

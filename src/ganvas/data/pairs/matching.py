@@ -7,7 +7,10 @@ from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 
+from ganvas.data.pairs.images import PairSplit
 from ganvas.data.pairs.listed import Findings, path_key, pictures_in, strays_in
+
+Named = tuple[PairSplit | None, str, Path]
 
 
 def match_sides(left: Path, right: Path, found: Findings) -> Iterator[tuple[str, Path, Path]]:
@@ -31,6 +34,27 @@ def match_sides(left: Path, right: Path, found: Findings) -> Iterator[tuple[str,
             where = f"in '{found.shown(other)}'"
             what = f"has several partners {where}" if len(partners) > 1 else f"has no partner {where}"
             found.add("error", path, what, "add the missing picture under the same name, or delete this one")
+
+
+def match_marks(files: list[Named], found: Findings) -> list[tuple[PairSplit | None, str, Path, Path]]:
+    """(split, name, left picture, right picture) of pictures ``<n>_A`` and ``<n>_B`` that lie in one folder.
+
+    Empty unless most pictures are of such a pair; then what has no partner goes to ``found`` as an error.
+    """
+    sides: dict[tuple[PairSplit | None, str], dict[str, Path]] = defaultdict(dict)
+    alone: list[Path] = []
+    for split, name, path in files:
+        mark = name[-2:].lower()
+        if mark not in ("_a", "_b") or sides[split, name[:-2]].setdefault(mark, path) != path:
+            alone.append(path)
+    pairs = [(split, name, marks["_a"], marks["_b"]) for (split, name), marks in sides.items() if len(marks) == 2]
+    if 4 * len(pairs) <= len(files):
+        return []
+    alone += [path for marks in sides.values() if len(marks) == 1 for path in marks.values()]
+    for path in alone:
+        what = "has no partner (of 1_A and 1_B) of its own"
+        found.add("error", path, what, "add the missing picture, or move this one out")
+    return pairs
 
 
 def _names(folder: Path, found: Findings) -> list[tuple[str, Path]]:

@@ -17,11 +17,11 @@ import ganvas
 from ganvas.config import PairData
 from ganvas.data.pairs.images import PairImages, PairSplit
 from ganvas.data.pairs.listed import Pair, PairListing
-from ganvas.data.pairs.listing import check_command, list_pairs
+from ganvas.data.pairs.listing import check_command, list_pairs, unpacked
 from ganvas.data.pairs.reading import PairReader
 from ganvas.data.sidecar import licence_of
 from ganvas.errors import GanvasError
-from ganvas.files import atomic_path
+from ganvas.files import atomic_path, cache_folder
 from ganvas.pictures import Pixels
 
 _Assemble = Callable[[Pixels, Pixels], PairImages]
@@ -64,7 +64,7 @@ def open_pairs(data: PairData, split: PairSplit, *, side: int | None = None, cac
             source_preparation=reader.preparations.source,
             target_preparation=reader.preparations.target,
             source=f"{path.resolve().name} ({split}, {listing.layout})",
-            licence=licence_of(listing.root) or licence_of(path) or "unknown",
+            licence=_licence(path, listing.root),
         )
 
     with _pointing_to(check_command(path, data)):
@@ -77,7 +77,7 @@ def open_pairs(data: PairData, split: PairSplit, *, side: int | None = None, cac
         shapes = [(len(pairs), channels, side, side) for channels in reader.channels]
         if sum(int(np.prod(shape)) for shape in shapes) <= data.cache_mb * 1_000_000:
             return assemble(*_in_memory(reader, pairs, *shapes))
-        file = (cache or _default_cache()) / f"pairs-{_key(data, reader, pairs, side)}.npy"
+        file = (cache or cache_folder() / "pairs") / f"pairs-{_key(data, reader, pairs, side)}.npy"
         return _in_file(file, reader, pairs, side, assemble)
 
 
@@ -165,6 +165,7 @@ def _key(data: PairData, reader: PairReader, pairs: list[Pair], side: int) -> st
     return digest.hexdigest()[:16]
 
 
-def _default_cache() -> Path:
-    root = os.environ.get("XDG_CACHE_HOME")
-    return (Path(root) if root else Path.home() / ".cache") / "ganvas" / "pairs"
+def _licence(path: Path, root: Path) -> str:
+    """Of the folder where the pairs lie, or one around them."""
+    folders = [root, *(unpacked(path) if path.is_dir() else ())]
+    return next(filter(None, map(licence_of, folders)), "unknown")

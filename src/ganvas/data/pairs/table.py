@@ -52,9 +52,12 @@ def _add_row(table: Path, line: int, row: dict[str, str], settings: PairData, fo
     if split and split not in SPLITS:
         found.add("error", where, f"has split '{split}', expected {', '.join(SPLITS)} or nothing", "correct the line")
         return
+    group = row.get("label", "") if settings.labels == "group" else ""
+    if settings.labels == "group" and not group:
+        found.add("error", where, "has no label", "fill it in or delete the line")
+        return
     chosen = split if split else held_out(name, settings.test_share)
     source, target = (table.parent / side for side in (left, right))
     if settings.direction == "right-to-left":
         source, target = target, source
-    group = row.get("label", "") if settings.labels == "group" else ""
     found.pairs.append(Pair(name, chosen, group, source, target))
