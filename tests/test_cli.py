@@ -32,7 +32,7 @@ from ganvas.model_file import LabelHeader, load_model, save_model
 from idx_files import idx_bytes, write_set
 
 SMALL = [argument for setting in (*TINY, "train.total_images=200") for argument in ("--set", setting)]
-SHIPPED = ["digits-cgan", "digits-cgan-course", "digits-conv", "digits-gan"]
+SHIPPED = ["digits-cgan", "digits-cgan-course", "digits-conv", "digits-gan", "sketch2color"]
 PAIR_OPTIONS = (
     "--background",
     "--direction",

@@ -11,13 +11,16 @@ import torch
 from torch import nn
 from torch._subclasses.fake_tensor import FakeTensorMode
 
-from ganvas.config import LabelRecipe, load_recipe, recipe_names
-from ganvas.tasks import LabelTask
+from ganvas.config import LabelRecipe, TranslateRecipe, load_recipe, recipe_names
+from ganvas.data.preparation import Preparation
+from ganvas.tasks import LabelTask, TranslateTask
 
 CUDA, META = torch.device("cuda:0"), torch.device("meta")
+LABEL = [name for name in recipe_names() if load_recipe(name).task == "label"]
+TRANSLATE = [name for name in recipe_names() if name not in LABEL]
 
 
-@pytest.mark.parametrize("name", recipe_names())
+@pytest.mark.parametrize("name", LABEL)
 def test_step_stays_on_its_device(name: str) -> None:
     task = LabelTask(load_recipe(name, of=LabelRecipe), 10, META)
     pictures = torch.zeros(8, 1, 28, 28, dtype=torch.uint8, device=META)
@@ -27,9 +30,30 @@ def test_step_stays_on_its_device(name: str) -> None:
     assert {value.device for value in (*gradients.generator, *gradients.discriminator)} == {META}
 
 
+@pytest.mark.parametrize("name", TRANSLATE)
+def test_step_of_pictures_stays_on_its_device(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    small = ["data.size=32", "generator.width=4", "discriminator.width=4", "discriminator.receptive_field=16"]
+    # Dabs and lines are placed by looking at values, which this device has none of.
+    recipe = load_recipe(name, [*small, "hints.enabled=false", "data.vary_lines=false"], of=TranslateRecipe)
+    maps = recipe.data.source == "labels"
+    names, colours = (("sky", "road"), ((0, 0, 255), (9, 9, 9))) if maps else ((), ())
+    source = Preparation(
+        kind=recipe.data.source, channels=1 if maps else recipe.data.source_channels, class_names=names, colours=colours
+    )
+    task = TranslateTask(recipe, source, Preparation(channels=3), (), META)
+    # The optimisers have no kernel here; the gradients they would get are what this is about.
+    seen: list[torch.Tensor] = []
+    monkeypatch.setattr(task, "update", lambda name, gradients, images: seen.extend(gradients))
+    sources = torch.zeros(2, source.channels, 32, 32, dtype=torch.uint8, device=META)
+    targets = torch.zeros(2, 3, 32, 32, dtype=torch.uint8, device=META)
+    losses = task.step(sources, targets, torch.zeros(2, dtype=torch.int64, device=META), 0)
+    assert {value.device for value in (*losses.values(), *seen)} == {META}
+    assert len(seen) == sum(len(list(network.parameters())) for network in task.networks.values())
+
+
 # Fake convolutions ask the processor's library which layout it likes, and there is none: dense generators only.
 @pytest.mark.parametrize("precision", ["fp32", "bf16"])
-@pytest.mark.parametrize("name", [name for name in recipe_names() if name != "digits-conv"])
+@pytest.mark.parametrize("name", [name for name in LABEL if name != "digits-conv"])
 def test_drawing_stays_on_a_fake_cuda_device(name: str, precision: str) -> None:
     recipe = load_recipe(name, [f"train.precision={precision}"], of=LabelRecipe)
     task = LabelTask(recipe, 10, torch.device("cpu"))
