@@ -51,6 +51,8 @@ def _options(
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line and leave with its exit code: 0 done, 1 failed, 2 wrong usage, 130 interrupted."""
     logging.basicConfig(level=logging.WARNING, format="ganvas: %(levelname)s: %(message)s", stream=sys.stderr)
+    # What takes a while before any progress shows tells so.
+    logging.getLogger("ganvas").setLevel(logging.INFO)
     for stream in (sys.stdout, sys.stderr):
         # A class name may be in a script that the encoding of a pipe or an old console lacks.
         if isinstance(stream, io.TextIOWrapper) and stream.errors == "strict":

@@ -9,10 +9,11 @@ import csv
 import functools
 import importlib.metadata
 import io
+import logging
 import xml.etree.ElementTree as ElementTree
 import zipfile
 import zlib
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -34,8 +35,7 @@ PAIRS_FILE = Path(__file__).parent / "assets" / "emoji" / "pairs.csv"
 _LINE_GROUPS = ("line", "line-supplement")
 # resvg covers a pixel in 16 steps; twice the side, averaged, gives 64. On larger pictures nobody sees the difference.
 _RENDERED_TWICE_AS_LARGE_UP_TO = 160
-
-Progress = Callable[[int, int], None]
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -56,9 +56,7 @@ def listed_emoji() -> tuple[Emoji, ...]:
         return tuple(Emoji(row["hexcode"], row["group"], row["annotation"], row["split"]) for row in rows)
 
 
-def open_emoji(
-    data: PairData, split: Literal["train", "val", "test"], side: int, *, progress: Progress | None = None
-) -> PairImages:
+def open_emoji(data: PairData, split: Literal["train", "val", "test"], side: int) -> PairImages:
     """The emoji of one split as pairs of (side, side) pictures.
 
     The first call for a side renders all emoji into ``ganvas/emoji`` of the user's cache (half a minute at 128 pixels);
@@ -69,14 +67,13 @@ def open_emoji(
             ``layout = "pictures"`` the sketch is not OpenMoji's but made from the colours by ``sketch``.
         split: "train", "val" or "test".
         side: of the pictures in pixels.
-        progress: called with (rendered, all) while rendering.
 
     Raises:
         UsageError: a setting that the emoji do not have: label maps, folders as classes, other channels than 1 or 3.
         GanvasError: the extra ``emoji`` is not installed, or the cache cannot be written.
     """
     _check(data)
-    lines, colours = rendered_emoji(listed_emoji(), side, progress=progress)
+    lines, colours = rendered_emoji(listed_emoji(), side)
     chosen = [at for at, emoji in enumerate(listed_emoji()) if emoji.split == split]
     emoji = [listed_emoji()[at] for at in chosen]
     sketches, pictures = lines[chosen], colours[chosen]
@@ -101,9 +98,7 @@ def open_emoji(
     )
 
 
-def rendered_emoji(
-    emoji: Iterable[Emoji], side: int, *, progress: Progress | None = None
-) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8]]:
+def rendered_emoji(emoji: Iterable[Emoji], side: int) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8]]:
     """Line drawings (N, side, side) and colour pictures (N, side, side, 3) on white, from the cache where it has them.
 
     A cache file that is damaged, or made for another list, is made anew.
@@ -114,12 +109,11 @@ def rendered_emoji(
     found = _read(file, names, side)
     if found is not None:
         return found
+    log.info("rendering %d emoji at %d pixels, once. %s", len(wanted), side, LICENCE)
     lines = np.empty((len(wanted), side, side), dtype=np.uint8)
     colours = np.empty((len(wanted), side, side, 3), dtype=np.uint8)
     for at, one in enumerate(wanted):
         lines[at], colours[at] = render(_svg(one.hexcode), side)
-        if progress is not None:
-            progress(at + 1, len(wanted))
     with atomic_path(file) as temporary, temporary.open("wb") as out:
         np.savez_compressed(out, names=names, lines=lines, colours=colours)
     return lines, colours

@@ -2,8 +2,9 @@
 
 After Zhang et al., "Real-time user-guided image colorization with learned deep priors" (2017), section 3.1: the
 number of dabs is geometric, their places are normal about the picture's centre, their sides uniform, and each shows the
-average colour of the target under it. One deviation: people dab areas, not paper or outlines, and drawings are mostly
-paper. So three dabs of four look for a place that is not white in its middle and holds no black, in up to six draws.
+colour of the target under it. Two deviations, as drawings are mostly paper and outlines, and people dab areas: three
+dabs of four look for a place that is not white in its middle and holds no black, in up to six draws; and the colour is
+the median where theirs is the mean, so that a dab across a line is of the area's colour and not a muddy one.
 """
 
 from __future__ import annotations
@@ -84,7 +85,8 @@ def _dabbed(targets: Tensor, counts: Tensor, settings: Hints) -> Tensor:
     taken = within[..., :, None] & within[..., None, :] & there[..., None, None]
 
     seen = flat.gather(2, pixel.flatten(1)[:, None].expand(-1, channels, -1)).view(number, channels, *pixel.shape[1:])
-    colours = (seen * taken[:, None]).sum((3, 4)) / taken.sum((2, 3)).clamp(min=1)[:, None]
+    untaken = ~taken[:, None].expand_as(seen)
+    colours = seen.masked_fill(untaken, torch.nan).flatten(3).nanmedian(3).values.nan_to_num(0.0)
     # Which dab a pixel shows, counted from 1: the last that covers it.
     numbered = torch.where(taken, torch.arange(1, most + 1, device=targets.device)[:, None, None], 0)
     shown = torch.zeros(number, height * width, dtype=torch.long, device=targets.device)
