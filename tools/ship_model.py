@@ -22,13 +22,13 @@ sys.path.insert(0, str(ROOT / "benchmarks"))
 
 from ganvas.config import LabelRecipe, Recipe, difference, load_recipe  # noqa: E402
 from ganvas.inference import Model  # noqa: E402
-from ganvas.model_file import load_model, save_model  # noqa: E402
+from ganvas.model_file import LabelHeader, load_model, save_model  # noqa: E402
 from ganvas.training.stats import read_stats  # noqa: E402
 from ganvas.training.subject import resolve  # noqa: E402
 from measure_digits import COUNT, DigitJudge, Measured  # noqa: E402
 
 MOST_LEVELS = 1  # of 255
-CARD = """# {name}
+HEAD = """# {name}
 
 {description}
 
@@ -41,7 +41,8 @@ CARD = """# {name}
 | made with | ganvas {ganvas}, torch {torch} |
 | size | {size:.2f} MB, {stored} |
 | data licence | {licence} |
-
+"""
+CARD = """{head}
 Measured by `python benchmarks/measure_digits.py --data MNIST {name}`: 10,000 drawn pictures, read by the shipped digit
 classifier, against MNIST's 10,000 test digits.{chosen}
 
@@ -88,13 +89,9 @@ def largest_difference(whole: Model, half: Model) -> int:
 
 def card(name: str, run: Path, target: Path, figures: dict[str, float], measured: Measured, level: int) -> str:
     """The model card's text."""
-    environment: dict[str, Any] = json.loads((run / "environment.json").read_text("utf-8"))
     recipe = load_recipe(run / "recipe.toml", of=LabelRecipe)
     header = Model(target).header
-    stats = read_stats(run / "stats.jsonl")
-    seconds = max(tick["seconds"] for tick in stats if tick["images"] <= header.images_seen)
-    total, end = recipe.train.total_images, stats[-1]["images"]
-    changes = changes_to_named(recipe, environment["data"]["images"])
+    assert isinstance(header, LabelHeader)
     chosen, validation = "", recipe.validation
     if validation.metric:
         pictures = f"{validation.samples:,} pictures, seen by the same classifier"
@@ -104,6 +101,22 @@ def card(name: str, run: Path, target: Path, figures: dict[str, float], measured
         shares = " | ".join(f"{share:.1%}" for share in measured.per_class if share is not None)
         per_class = f"\nAsked accuracy by class:\n\n| {' | '.join(header.class_names)} |\n|{'---|' * 10}\n| {shares} |"
     return CARD.format(
+        head=head(name, run, recipe, target, level),
+        name=name,
+        metrics="\n".join(f"| {key} | {value:.4g} |" for key, value in figures.items()),
+        per_class=per_class,
+        chosen=chosen,
+    )
+
+
+def head(name: str, run: Path, recipe: Recipe, target: Path, level: int) -> str:
+    """What the card of a model of any task begins with: where the model at ``target`` comes from."""
+    environment: dict[str, Any] = json.loads((run / "environment.json").read_text("utf-8"))
+    header = Model(target).header
+    stats = read_stats(run / "stats.jsonl")
+    total, end = recipe.train.total_images, stats[-1]["images"]
+    changes = changes_to_named(recipe, environment["data"]["images"])
+    return HEAD.format(
         name=name,
         description=recipe.description,
         recipe=recipe.name,
@@ -113,7 +126,7 @@ def card(name: str, run: Path, target: Path, figures: dict[str, float], measured
         images=header.images_seen,
         total=total,
         stopped=f"; the run was stopped early, at {end:,}" if end < total else "",
-        seconds=seconds,
+        seconds=max(tick["seconds"] for tick in stats if tick["images"] <= header.images_seen),
         processor=environment["processor"],
         threads=environment["threads"],
         precision=environment["precision"],
@@ -122,9 +135,6 @@ def card(name: str, run: Path, target: Path, figures: dict[str, float], measured
         size=target.stat().st_size / 1e6,
         stored=stored_as(target, level),
         licence=header.data.licence,
-        metrics="\n".join(f"| {key} | {value:.4g} |" for key, value in figures.items()),
-        per_class=per_class,
-        chosen=chosen,
     )
 
 
