@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import textwrap
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal, Self
@@ -35,7 +36,7 @@ class TrainingData(BaseModel):
     licence: str
 
 
-class ModelHeader(BaseModel):
+class ModelHeader(BaseModel, ABC):
     """Everything beside the weights that using a model of any task needs, as JSON in the file's metadata."""
 
     # Not forbid: a later 0.x may add keys without raising the format version.
@@ -50,13 +51,13 @@ class ModelHeader(BaseModel):
     metrics: dict[str, float] = {}
 
     @property
+    @abstractmethod
     def network(self) -> str:
         """What the generator is called in a recipe."""
-        raise NotImplementedError
 
+    @abstractmethod
     def build(self) -> nn.Module:
         """The generator that the weights belong to."""
-        raise NotImplementedError
 
 
 class LabelHeader(ModelHeader):

@@ -121,7 +121,9 @@ class Hints(Settings):
     """Sparse dabs of the target's colours as four more channels (Zhang et al. 2017, section 3.1)."""
 
     enabled: bool = False
-    none_share: float = Field(0.4, ge=0, le=1, description="share of the pictures without any dab")
+    none_share: float = Field(
+        0.4, ge=0, le=1, description="share of pictures without dabs, beside those that draw zero"
+    )
     continue_share: float = Field(0.875, ge=0, lt=1, description="of the geometric distribution of their number")
     most_pixels: int = Field(9, ge=1, le=64, description="largest side of a dab, drawn from 1 to this")
 
