@@ -14,6 +14,7 @@ from ganvas.config import EncoderDecoderGenerator, UnetGenerator
 from ganvas.errors import UsageError
 from ganvas.models import Translator, build_translator, parameter_count, products
 from ganvas.models.norms import BatchNorm, Film, InstanceNorm, Spade
+from ganvas.models.pix2pix import _up_convolution
 
 SIZE = 32
 
@@ -153,6 +154,21 @@ def test_dropout_in_evaluation_only_when_asked() -> None:
     assert torch.equal(network(x), network(x))
     network.dropout_on = True
     assert not torch.equal(network(x), network(x))
+
+
+@pytest.mark.parametrize("side", [(1, 1), (2, 5), (40, 24)], ids=str)
+def test_resize_convolution_is_a_nearest_neighbour_and_a_convolution(side: tuple[int, int]) -> None:
+    upsample = _up_convolution("resize", 3, 2, bias=True).double()
+    assert isinstance(upsample, nn.Conv2d)
+    assert upsample.bias is not None
+    nn.init.normal_(upsample.bias)
+    x = noise(2, 3, *side).double().requires_grad_()
+    leaves = (x, upsample.weight, upsample.bias)
+    expected = F.conv2d(x.repeat_interleave(2, 2).repeat_interleave(2, 3), upsample.weight, upsample.bias, padding=1)
+    drawn = upsample(x)
+    torch.testing.assert_close(drawn, expected)
+    for found, wanted in zip(*(torch.autograd.grad(y.square().sum(), leaves) for y in (drawn, expected)), strict=True):
+        torch.testing.assert_close(found, wanted)
 
 
 @pytest.mark.parametrize("upsampling", ["transposed", "resize", "pixel-shuffle"])

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from ganvas import config
 from ganvas.errors import UsageError
 from ganvas.models.norms import BatchNorm, Film, InstanceNorm, Spade, initialise_weight
-from ganvas.models.products import Conv2d, ConvTranspose2d
+from ganvas.models.products import MOST_PIXELS, Conv2d, ConvTranspose2d
 
 SLOPE = 0.2
 DROPOUT_LAYERS = {"1-3": (0, 1, 2), "2-4": (1, 2, 3)}
@@ -174,14 +174,31 @@ class _Up(nn.Module):
 
 
 class _ResizeConvolution(Conv2d):
-    """Nearest neighbours, then a 3x3 convolution: no checkerboards (Odena et al. 2016)."""
+    """Nearest neighbours, then a 3x3 convolution: no checkerboards (Odena et al. 2016).
+
+    A nearest neighbour repeats its pixels, so the nine products of an output pixel are four with weights added up: a
+    transposed 4x4 convolution with tied weights, equal but for rounding and less than half the work
+    (benchmarks/deep_layers.py). On few pixels adding up the weights costs more than it saves.
+    """
 
     def __init__(self, before: int, after: int, bias: bool) -> None:
         super().__init__(before, after, 3, padding=1, bias=bias)
         initialise_weight(self)
 
     def forward(self, input: Tensor) -> Tensor:
-        return super().forward(F.interpolate(input, scale_factor=2.0, mode="nearest"))
+        batch, _, height, width = input.shape
+        if 4 * batch * height * width <= MOST_PIXELS:
+            return super().forward(F.interpolate(input, scale_factor=2.0, mode="nearest"))
+        tied = _tied(_tied(self.weight, 2), 3).transpose(0, 1)
+        return F.conv_transpose2d(
+            input, tied.contiguous(memory_format=torch.channels_last), self.bias, stride=2, padding=1
+        )
+
+
+def _tied(weight: Tensor, axis: int) -> Tensor:
+    """Along one axis, the three weights that meet doubled pixels as the four that meet single ones."""
+    first, middle, last = weight.unbind(axis)
+    return torch.stack((last, middle + last, first + middle, first), axis)
 
 
 class _SubPixelConvolution(Conv2d):
