@@ -61,6 +61,9 @@ def main() -> None:
     for count in COUNTS[1:]:
         under, region = _colour_errors(drawn[_name(count)], targets, hints[count])
         rows[_name(count)] |= {"under_dab": _interval(under), "region": _interval(region)}
+        # A dab is of one colour and the picture under it often is not: the truth differs from it too.
+        under, region = _colour_errors(targets, targets, hints[count])
+        rows[f"truth, {_name(count)}"] = {"under_dab": _interval(under), "region": _interval(region)}
     result = {"model": header.recipe, "images_seen": header.images_seen, "pairs": len(pairs), "rows": rows}
     print(table(result))
     if options.json:
