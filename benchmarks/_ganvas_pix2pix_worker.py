@@ -16,6 +16,7 @@ from ganvas.config import TranslateRecipe, parse_recipe
 from ganvas.data.preparation import Preparation
 from ganvas.tasks.translate import TranslateTask
 from ganvas.training.matmul import choose_matmul_route, matmul_route
+from ganvas.training.memory import freed_memory_kept
 
 POOL = 8  # prepared batches
 
@@ -65,7 +66,7 @@ def main() -> None:
     described = {
         "precision": asked.precision, "torch": torch.__version__, "threads": torch.get_num_threads(), "route": route
     }  # fmt: skip
-    with matmul_route(route):
+    with matmul_route(route), freed_memory_kept():
         serve(contestant_step(asked.side, asked.batch, asked.precision), described, warm_up=3)
 
 
