@@ -4,8 +4,9 @@
 
 The network is that of pix2pix_step.py at full width, its averages of batch norm taken over a few random pictures, in
 float32, NCHW, evaluation mode. "own statistics": batch norm by the picture's own statistics, as pix2pix translates, so
-that it can't be folded into the convolutions; the others use the averages of training. Every candidate is a process of
-its own; they are measured in turns (see `_contestant.py`). The difference is the largest of any pixel from eager
+that it can't be folded into the convolutions; the others use the averages of training. "ganvas" is the network of
+`ganvas translate` with the same weights. Every candidate is a process of its own; they are measured in turns (see
+`_contestant.py`). The difference is the largest of any pixel from eager
 PyTorch with the same statistics, in units of [-1, 1] (a step of 8 bits is 0.0078). Candidates that need onnxruntime or
 openvino are left out where those are not installed.
 """
@@ -21,7 +22,7 @@ import tempfile
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
@@ -41,6 +42,8 @@ from _contestant import (
     write_json,
 )
 from _usual_pix2pix_worker import UNet, initialise
+from ganvas.config import UnetGenerator
+from ganvas.models import build_translator
 
 SIDE = 256
 BASELINES = {"running": "eager fp32 NCHW", "own": "eager fp32 NCHW, own statistics"}
@@ -58,6 +61,8 @@ CANDIDATES: dict[str, tuple[str, str, bool, str]] = {
     "openvino": ("folded", "fp32", False, "openvino"),
     "openvino, bf16": ("folded", "bf16", False, "openvino"),
     BASELINES["own"]: ("own", "fp32", False, "eager"),
+    "ganvas": ("own", "fp32", True, "ganvas"),
+    "ganvas, averages of training": ("running", "fp32", True, "ganvas"),
     "channels_last, own statistics": ("own", "fp32", True, "eager"),
     "channels_last, bf16, own statistics": ("own", "bf16", True, "eager"),
     "compile + freezing, channels_last, own statistics": ("own", "fp32", True, "compile"),
@@ -115,6 +120,8 @@ def candidate(name: str) -> Draw:
         return by_onnxruntime(exported(unet))
     if runs == "openvino":
         return by_openvino(exported(unet), precision)
+    if runs == "ganvas":
+        unet = as_ganvas(unet, "instance" if statistics == "own" else "running")
     if precision == "bf16":
         unet = unet.bfloat16()
     layout = torch.channels_last if channels_last else torch.contiguous_format
@@ -132,6 +139,16 @@ def candidate(name: str) -> Draw:
         return drawn.float()
 
     return draw
+
+
+def as_ganvas(unet: UNet, norm_statistics: Literal["instance", "running"]) -> nn.Module:
+    """The generator of ganvas with these weights: the order of their tensors is the same."""
+    settings = UnetGenerator(norm_statistics=norm_statistics, dropout_layers="2-4", skip_order="skip-first")
+    translator = build_translator(settings, in_channels=3, out_channels=3, size=SIDE).eval()
+    for ours, theirs in ((translator.parameters(), unet.parameters()), (translator.buffers(), unet.buffers())):
+        for kept, value in zip(ours, theirs, strict=norm_statistics == "running"):
+            kept.data.copy_(value.data)
+    return translator
 
 
 def exported(unet: UNet) -> bytes:

@@ -17,8 +17,8 @@ def resident():
     return int(Path("/proc/self/statm").read_text().split()[1]) * 4096 / 2**20
 
 def step():
-    layers = [torch.ones(2**20) for _ in range(50)]  # 4 MB each
-    del layers
+    layer = torch.ones(50 * 2**20)  # 200 MB
+    del layer
 
 step()
 before = resident()

@@ -220,6 +220,19 @@ def test_discriminator_of_gan_does_not_see_the_source() -> None:
     assert next(make_task(make_recipe()).discriminator.parameters()).shape[1] == 6
 
 
+def test_state_does_not_depend_on_how_tensors_lie_in_memory() -> None:
+    task = make_task(make_recipe())
+    task.step(*make_batch(), images_seen=0)
+    shapes = [parameter.shape for parameter in task.generator.parameters()]
+    moments = task.state_dict()["generator_optimiser"]["state"]
+    assert [moments[index]["exp_avg"].shape for index in range(len(shapes))] == shapes
+    # After one step the first moment is (1 - beta1) times the gradient: each value stands at its own weight.
+    beta1 = 0.5
+    for parameter, index in zip(task.generator.parameters(), range(len(shapes)), strict=True):
+        assert parameter.grad is not None
+        torch.testing.assert_close(moments[index]["exp_avg"], (1 - beta1) * parameter.grad)
+
+
 def test_state_goes_round() -> None:
     recipe = make_recipe(train={"ema_half_life_images": 100}, generator={"dropout": 0.5})
     whole, halves = make_task(recipe), make_task(recipe)

@@ -125,8 +125,8 @@ def _normalise_picture(x: Tensor, gain: Tensor | None, shift: Tensor | None) -> 
         return _normalise_single_value(x, gain, shift)
     if x.device.type == "cpu" and pixels >= LEAST_PIXELS_ALONE and not torch.compiler.is_compiling():
         # One picture's statistics are its batch's, and on the processor batch norm's backward pass is the faster one.
-        parts = (F.batch_norm(part, None, None, gain, shift, training=True, eps=EPSILON) for part in torch.split(x, 1))
-        return torch.cat(list(parts))
+        parts = [F.batch_norm(part, None, None, gain, shift, training=True, eps=EPSILON) for part in torch.split(x, 1)]
+        return parts[0] if len(parts) == 1 else torch.cat(parts)
     return F.group_norm(x, x.shape[1], gain, shift, eps=EPSILON)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import copy
+import itertools
 from collections.abc import Sequence
 from typing import Any
 
@@ -11,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from ganvas.config import Recipe
-from ganvas.tasks.optimisers import Clock, apply_schedule, build_optimiser
+from ganvas.tasks.optimisers import Clock, apply_schedule, as_stored, build_optimiser, shaped_state, stored_state
 
 
 class Task:
@@ -33,9 +34,10 @@ class Task:
         self.networks: dict[str, nn.Module] = {"generator": self.generator}
         if discriminator is not None:
             self.networks["discriminator"] = _on(device, discriminator)
+        self._parameters = {name: list(network.parameters()) for name, network in self.networks.items()}
+        self._stored = {name: [as_stored(p.detach(), p) for p in own] for name, own in self._parameters.items()}
         self.optimisers = {
-            name: build_optimiser(getattr(recipe.optimiser, name), network.parameters())
-            for name, network in self.networks.items()
+            name: build_optimiser(getattr(recipe.optimiser, name), own) for name, own in self._stored.items()
         }
         self.steps = 0
         self._train = recipe.train
@@ -53,11 +55,17 @@ class Task:
 
     def update(self, name: str, gradients: Sequence[Tensor], images_seen: int) -> None:
         """One optimiser step of the network ``name`` with a gradient for each of its parameters."""
-        for parameter, gradient in zip(self.networks[name].parameters(), gradients, strict=True):
+        for parameter, stored, gradient in zip(self._parameters[name], self._stored[name], gradients, strict=True):
             parameter.grad = _laid_out_like(parameter, gradient)
+            stored.grad = as_stored(parameter.grad, parameter)
         settings = getattr(self._optimiser_settings, name)
         apply_schedule(self.optimisers[name], settings, self._train, Clock(self.steps, images_seen))
         self.optimisers[name].step()
+
+    def drop_gradients(self) -> None:
+        """Forget the last step's, kept for whoever reads them; beside the new ones they would double the peak."""
+        for tensor in itertools.chain(*self._parameters.values(), *self._stored.values()):
+            tensor.grad = None
 
     def end_step(self, images_seen: int, batch: int) -> None:
         """Count the step and move the average; ``images_seen`` is what had been seen before it."""
@@ -87,7 +95,8 @@ class Task:
     def state_dict(self) -> dict[str, Any]:
         """Everything that a resumed task needs: tensors and plain numbers only."""
         state: dict[str, Any] = {name: network.state_dict() for name, network in self.networks.items()}
-        state |= {f"{name}_optimiser": optimiser.state_dict() for name, optimiser in self.optimisers.items()}
+        for name, optimiser in self.optimisers.items():
+            state[f"{name}_optimiser"] = shaped_state(optimiser.state_dict(), self._parameters[name])
         state["steps"] = self.steps
         if self.average is not None:
             state["average"] = self.average.state_dict()
@@ -97,7 +106,8 @@ class Task:
         """The reverse of :meth:`state_dict`."""
         for name, network in self.networks.items():
             network.load_state_dict(state[name])
-            self.optimisers[name].load_state_dict(state[f"{name}_optimiser"])
+            moments = stored_state(state[f"{name}_optimiser"], self._parameters[name])
+            self.optimisers[name].load_state_dict(moments)
         self.steps = state["steps"]
         if self.average is not None:
             self.average.load_state_dict(state["average"])

@@ -99,9 +99,7 @@ class TranslateTask(Task):
         which the caller seeds. Returns named scalars without waiting for the device.
         """
         objective = self.recipe.objective
-        # The last step's, kept until now for whoever reads them; beside the new ones they would double the peak.
-        for optimiser in self.optimisers.values():
-            optimiser.zero_grad()
+        self.drop_gradients()
         x, y = self._inputs(sources, targets)
         with self.autocast():
             fake = self.generator(x, labels if self.classes else None)
