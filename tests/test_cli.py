@@ -54,7 +54,21 @@ OPTIONS = {
     "train": ["--data", "--device", "--dry-run", "--fresh", "--out", "--set", "--tensorboard", "recipe"],
     "sample": ["--count", "--device", "--label", "--out", "--seed", "--sheet", "model"],
     "translate": ["--device", "--hints", "--label", "--out", "--scale", "--seed", "--variations", "model", "pictures"],
+    "studio": ["--host", "--no-browser", "--port", "--runs", "--token"],
+    "evaluate": ["--count", "--data", "--device", "--json", "--out", "--seed", "--segmenter", "--split", "model"],
     "compare": ["--data", "--device", "--json", "--out", "--pictures", "--split", "models"],
+    "study": [
+        "--data",
+        "--device",
+        "--dry-run",
+        "--only",
+        "--pictures",
+        "--results",
+        "--runs",
+        "--segmenter",
+        "name",
+    ],
+    "export": ["--opset", "--out", "--precision", "--to", "model"],
     "data check": sorted(["--channels", "--json", "--size", "path", *PAIR_OPTIONS]),
     "data pairs": ["--background", "--layout", "--method", "--out", "--size", "pictures"],
     "data preview": sorted(["--channels", "--count", "--out", "--size", "--test", "path", *PAIR_OPTIONS]),
@@ -149,7 +163,7 @@ print(codes, {"torch", "numpy", "PIL", "matplotlib", "safetensors"} & set(sys.mo
     assert done.stdout.splitlines()[-1] == f"{[0] * (len(OPTIONS) + 2)} set()"
 
 
-@pytest.mark.parametrize("name", [name for name in OPTIONS if name != "data download"])
+@pytest.mark.parametrize("name", [name for name in OPTIONS if name not in ("data download", "studio")])
 def test_the_example_of_the_help_runs(ganvas: Any, name: str, tmp_path: Path) -> None:
     example = shlex.split(example_of(commands()[name]))
     for number in range(24):

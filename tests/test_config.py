@@ -63,6 +63,7 @@ def test_epochs_replace_total_images_and_back() -> None:
         ("discriminator.network=dense", ["discriminator.activation", "does not belong"]),
         ("discriminator={network='dense'}", ["do not fit together"]),
         ("objective.adversarial=wgan", ["objective.adversarial", "wgan", "hinge"]),
+        ("validation={patience_images=1000}", ["validation", "patience_images", "name one as validation.metric"]),
         ("train.seed", ["KEY=VALUE"]),
         ("name.x=3", ["'name' is a value"]),
     ],
@@ -74,6 +75,23 @@ def test_wrong_setting_is_named_with_what_was_expected(setting: str, words: list
     assert "\n" not in message
     for word in words:
         assert word in message
+
+
+@pytest.mark.parametrize(
+    ("recipe", "setting", "words"),
+    [
+        ("digits-gan", "validation.metric=asked_accuracy", "needs networks that take a label"),
+        ("sketch2color-classic", "validation.patience_images=10", "name one as validation.metric"),
+    ],
+)
+def test_validation_that_cannot_be_is_refused(recipe: str, setting: str, words: str) -> None:
+    with pytest.raises(UsageError, match=words):
+        load_recipe(recipe, [setting])
+
+
+def test_colours_are_not_compared_where_there_are_none() -> None:
+    with pytest.raises(UsageError, match="targets of 3 channels"):
+        load_recipe("sketch2color-classic", ["validation.metric=colour_distance", "data.target_channels=1"])
 
 
 def test_unknown_recipe_names_the_nearest() -> None:

@@ -21,7 +21,7 @@ from pydantic_core import PydanticUndefined
 from conftest import TINY
 from ganvas import __version__
 from ganvas.cli.main import _run, app
-from ganvas.config import LabelRecipe, Recipe, TranslateRecipe, load_recipe, models_in, recipe_names
+from ganvas.config import LabelRecipe, Recipe, SegmentRecipe, TranslateRecipe, load_recipe, models_in, recipe_names
 from idx_files import write_set
 
 ROOT = Path(__file__).parents[1]
@@ -41,7 +41,10 @@ SMALL_PICTURES = (
 )
 COMMANDS = [
     ROOT / "README.md",
-    *(ROOT / "docs" / f"{name}.md" for name in ("recipes", "recipes-translate", "sketches")),
+    *(
+        ROOT / "docs" / f"{name}.md"
+        for name in ("recipes", "recipes-translate", "recipes-segment", "sketches", "export", "studies")
+    ),
 ]
 HOSTS = {"keepachangelog.com", "semver.org", "github.com", "arxiv.org"}
 
@@ -212,7 +215,14 @@ def _toml(value: object) -> str:
     return f'"{value}"' if isinstance(value, str) else repr(value)
 
 
-@pytest.mark.parametrize(("page", "recipe"), [("recipes.md", LabelRecipe), ("recipes-translate.md", TranslateRecipe)])
+@pytest.mark.parametrize(
+    ("page", "recipe"),
+    [
+        ("recipes.md", LabelRecipe),
+        ("recipes-translate.md", TranslateRecipe),
+        ("recipes-segment.md", SegmentRecipe),
+    ],
+)
 def test_page_of_recipes_lists_every_key_with_its_default_and_no_other(page: str, recipe: type[Recipe]) -> None:
     told: dict[str, str] = {}
     for first, default, meaning in re.findall(

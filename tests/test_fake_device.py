@@ -11,13 +11,13 @@ import torch
 from torch import nn
 from torch._subclasses.fake_tensor import FakeTensorMode
 
-from ganvas.config import LabelRecipe, TranslateRecipe, load_recipe, recipe_names
+from ganvas.config import LabelRecipe, SegmentRecipe, TranslateRecipe, load_recipe, recipe_names
 from ganvas.data.preparation import Preparation
-from ganvas.tasks import LabelTask, TranslateTask
+from ganvas.tasks import LabelTask, SegmentTask, TranslateTask
 
 CUDA, META = torch.device("cuda:0"), torch.device("meta")
 LABEL = [name for name in recipe_names() if load_recipe(name).task == "label"]
-TRANSLATE = [name for name in recipe_names() if name not in LABEL]
+TRANSLATE = [name for name in recipe_names() if load_recipe(name).task == "translate"]
 
 
 @pytest.mark.parametrize("name", LABEL)
@@ -49,6 +49,18 @@ def test_step_of_pictures_stays_on_its_device(name: str, monkeypatch: pytest.Mon
     losses = task.step(sources, targets, torch.zeros(2, dtype=torch.int64, device=META), 0)
     assert {value.device for value in (*losses.values(), *seen)} == {META}
     assert len(seen) == sum(len(list(network.parameters())) for network in task.networks.values())
+
+
+def test_step_of_a_segmenter_stays_on_its_device(monkeypatch: pytest.MonkeyPatch) -> None:
+    recipe = load_recipe("street-segmenter", ["data.size=32", "generator.width=4"], of=SegmentRecipe)
+    painted = Preparation(class_names=("sky", "road"), colours=((0, 0, 255), (9, 9, 9)), ignore=11)
+    task = SegmentTask(recipe, Preparation(channels=3), painted, META)
+    seen: list[torch.Tensor] = []
+    monkeypatch.setattr(task, "update", lambda name, gradients, images: seen.extend(gradients))
+    maps, photos = (torch.zeros(2, channels, 32, 32, dtype=torch.uint8, device=META) for channels in (1, 3))
+    losses = task.step(maps, photos, torch.zeros(2, dtype=torch.int64, device=META), 0)
+    assert {value.device for value in (*losses.values(), *seen, task.find(photos))} == {META}
+    assert len(seen) == len(list(task.generator.parameters()))
 
 
 # Fake convolutions ask the processor's library which layout it likes, and there is none: dense generators only.

@@ -180,6 +180,28 @@ def test_full_disk_leaves_the_checkpoint_before(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["000000000100.pt"]
 
 
+def test_run_of_version_0_1_0_goes_on(tmp_path: Path) -> None:
+    """Its checkpoints and its stats.jsonl lack what came later."""
+    settings = ("train.total_images=300", "train.checkpoint_images=100")
+    whole = tiny_run(tmp_path / "whole", *settings).finish()
+    for tick, _ in enumerate(tiny_run(tmp_path / "old", *settings), start=1):
+        if tick == 2:
+            break
+    (path,) = (tmp_path / "old" / "checkpoints").glob("*200.pt")
+    state = torch.load(path, weights_only=True)
+    kept = {"task", "images", "seconds", "last_tick", "best"}
+    save_checkpoint(path.parent, 200, {key: value for key, value in state.items() if key in kept})
+    stats = tmp_path / "old" / "stats.jsonl"
+    later = {"signs", "warnings", "validation_share", "finished"}
+    lines = [json.loads(line) for line in stats.read_text("utf-8").splitlines()]
+    assert later <= lines[0].keys()
+    old = [{key: value for key, value in line.items() if key not in later} for line in lines]
+    stats.write_text("".join(json.dumps(line) + "\n" for line in old), "utf-8")
+    run = tiny_run(tmp_path / "old", *settings)
+    assert not run.complete
+    assert_same_bits(final_state(whole), final_state(run.finish()))
+
+
 def test_changed_recipe_is_refused_with_the_difference(finished_run: Run) -> None:
     with pytest.raises(UsageError, match=r"train.seed: 0 -> 7.*--fresh"):
         tiny_run(finished_run.folder, "train.seed=7")
@@ -418,6 +440,10 @@ def test_unknown_data_train_without_digit_metrics(tmp_path: Path) -> None:
     make_pictures(tmp_path / "pictures", 40)
     run = tiny_run(tmp_path / "run", f"data.path={tmp_path / 'pictures'}", "train.total_images=100").finish()
     assert all(tick["metrics"] == {} for tick in run.stats)
+    waits = ["validation.patience_images=100", "train.total_images=100"]
+    with pytest.raises(GanvasError, match=r"validation\.patience_images waits for digit_frechet.*cannot read"):
+        tiny_run(tmp_path / "waits", f"data.path={tmp_path / 'pictures'}", *waits).finish()
+    assert not (tmp_path / "waits").exists()
     assert Model(run.model_path).class_names == ("even", "odd")
 
 

@@ -450,6 +450,35 @@ def test_verdict_tells_of_a_better_past(tmp_path: Path) -> None:
     assert "It was better before: 97% after 1,000 images." in text
 
 
+def test_warnings_stand_at_the_top_with_when_they_were_seen(tmp_path: Path) -> None:
+    ticks = [
+        tick(10_000),
+        tick(20_000, warnings={"grey output": "the old <words>."}),
+        tick(30_000, warnings={"grey output": "the colours are <grey>. Try this.", "G collapsed": "all alike."}),
+        tick(40_000, warnings={"grey output": "the colours are <grey>. Try this."}),
+    ]
+    text = report(make_run(tmp_path / "run", ticks))
+    page = Page(text)
+    assert "grey output , since 20,000 images: the colours are <grey>. Try this." in page.text
+    assert "G collapsed , after 30,000 images, no more: all alike." in page.text
+    assert page.text.index("grey output") < page.text.index("G collapsed") < page.text.index("Discriminator's accuracy")
+    assert "the old" not in page.text
+    assert "<grey>" not in text
+    assert 'aria-label="Warnings"' not in report(make_run(tmp_path / "healthy", [tick(10_000)]))
+
+
+def test_cost_of_measuring_and_an_early_end_are_told(tmp_path: Path) -> None:
+    last = tick(250_000, validation_share=0.034, finished=True, signs={"diversity": 0.87})
+    text = report(make_run(tmp_path / "run", [tick(10_000), last]))
+    page = Page(text)
+    assert "3.4%" in page.text
+    assert "of the time went into measuring" in page.text
+    assert "Training stopped early" in page.text
+    assert "What the monitors look at diversity 0.87" in page.text
+    assert "<progress" not in text, "nothing is to come"
+    assert "Training stopped early" not in report(make_run(tmp_path / "whole", [tick(500_000, finished=True)]))
+
+
 def test_numbers_are_written_for_reading() -> None:
     assert count(1234567) == "1,234,567"
     assert [percent(share) for share in (0, 0.1, 0.97974, 0.9999, 1)] == ["0%", "10%", "98.0%", "99.9%", "100%"]

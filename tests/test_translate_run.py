@@ -68,7 +68,7 @@ def _flat(value: Any, path: str = "") -> Any:
     if isinstance(value, dict | list | tuple):
         for key, inner in value.items() if isinstance(value, dict) else enumerate(value):
             yield from _flat(inner, f"{path}/{key}")
-    elif path != "/seconds":
+    elif path not in ("/seconds", "/validation_seconds"):  # wall time
         yield path, value
 
 
@@ -102,6 +102,19 @@ def test_header_tells_how_pictures_are_prepared(pairs: Path, tmp_path: Path) -> 
     assert header.data.fingerprint == run.subject.fingerprint
     assert set(header.metrics) == {"l1"}
     assert len(list((run.folder / "samples").glob("*.png"))) == 4
+
+
+@pytest.mark.parametrize(("metric", "best"), [("colour_distance", min), ("edge_agreement", max)])
+def test_model_kept_is_the_best_by_the_named_metric(pairs: Path, tmp_path: Path, metric: str, best: Any) -> None:
+    settings = (f"validation.metric={metric}", "validation.every_images=8", "optimiser.generator.lr=1e-2")
+    run = open_run(pairs, tmp_path / "run", *settings, "train.ema_half_life_images=0", "hints.enabled=false").finish()
+    measured = {tick["images"]: tick["metrics"] for tick in run.stats if tick["metrics"]}
+    assert len(measured) > 4
+    chosen = best(measured, key=lambda images: measured[images][metric])
+    assert chosen != max(measured), "the last one would be kept without a metric"
+    header = read_header(run.model_path)
+    assert (header.images_seen, header.metrics) == (chosen, measured[chosen])
+    assert set(header.metrics) == {"l1", metric}
 
 
 def test_metric_without_held_out_pairs_is_refused(pairs: Path, tmp_path: Path) -> None:

@@ -9,12 +9,16 @@ from pathlib import Path
 
 from ganvas.config import Recipe, load_recipe, recipe_names
 from ganvas.data.pairs import PairSplit
-from ganvas.errors import GanvasError
+from ganvas.errors import GanvasError, UsageError
+from ganvas.evaluation import Evaluation, recording
+from ganvas.evaluation import evaluate as evaluate_model
+from ganvas.exporting import OPSET, Exported, export_onnx
 from ganvas.inference import Model
 from ganvas.report import write_report
 from ganvas.report.compare import check_out, write_comparison
 from ganvas.report.compare import compare as compare_models
 from ganvas.report.compared import Compared
+from ganvas.report.study import StudyRuns
 from ganvas.training.folder import TENSORBOARD
 from ganvas.training.run import TrainingRun
 from ganvas.training.stats import Progress
@@ -111,6 +115,40 @@ def train(
     return Run(chosen, folder, device=device, fresh=fresh, tensorboard=tensorboard)
 
 
+def evaluate(
+    model: str | Path,
+    *,
+    data: str | Path | None = None,
+    split: PairSplit = "test",
+    count: int | None = None,
+    seed: int = 0,
+    device: str = "cpu",
+    segmenter: str | Path | None = None,
+) -> Evaluation:
+    """Measure a model on held-out pictures, and put the numbers down in its file, its card and its run's report.
+
+    A shipped model is left as it is, and so is one that was measured on training pictures.
+
+    Args:
+        model: a run folder, a ``.safetensors`` file, or the name of a shipped model.
+        data: pictures to measure on instead of those that the model's recipe held out.
+        split: which of the pictures; labelled ones have no "val".
+        count: pictures to draw; by default as many as there are, of digits at most 10,000.
+        seed: the same seed gives the same digits.
+        device: ``auto``, ``cpu``, ``cuda`` or ``mps``.
+        segmenter: a segmenter that judges photos drawn from label maps.
+
+    Raises:
+        UsageError: no such model, or data that are not of its kind.
+        GanvasError: data that cannot be read, a file that cannot be written.
+    """
+    where = None if data is None else str(data)
+    judge = None if segmenter is None else str(segmenter)
+    found = evaluate_model(str(model), data=where, split=split, count=count, seed=seed, device=device, segmenter=judge)
+    recording.record(found)
+    return found
+
+
 def compare(
     models: Sequence[str | Path],
     *,
@@ -145,3 +183,55 @@ def compare(
     )
     write_comparison(compared, Path(out))
     return compared
+
+
+def export(
+    model: str | Path, out: str | Path, *, to: str = "onnx", precision: str = "fp32", opset: int | None = None
+) -> Exported:
+    """Write a model for other programs; :func:`load` takes the file too.
+
+    Args:
+        model: a run folder, a model file or a shipped name.
+        out: the file, ``FILE.onnx``.
+        to: ``onnx``.
+        precision: of the stored weights: ``fp32``, ``fp16`` or ``int8`` (a scale for each output channel). The
+            arithmetic is always float32.
+        opset: of the ONNX operators, from 18 on; None takes 21.
+
+    Returns:
+        What was written, how far onnxruntime is from PyTorch, and what rounding the weights costs.
+
+    Raises:
+        UsageError: no such model, an argument that is none of these, or the extra ``onnx`` is not installed.
+        GanvasError: the export and the model differ by more than 1e-3, or the file cannot be written; nothing is
+            left of it.
+    """
+    if to != "onnx":
+        raise UsageError(f"cannot export to {to!r}: expected onnx")
+    return export_onnx(model, out, precision=precision, opset=OPSET if opset is None else opset)
+
+
+def study(
+    study: str | Path,
+    *,
+    runs: str | Path | None = None,
+    data: str | Path | None = None,
+    only: Sequence[str] = (),
+    segmenter: str | Path | None = None,
+    device: str = "auto",
+) -> StudyRuns:
+    """Open a study: iterate it to train its runs, or call ``finish()``; then ``write_tables()`` compares them.
+
+    Args:
+        study: a shipped study's name or a TOML file.
+        runs: the folder of the runs, by default ``runs/NAME``; finished runs are skipped, stopped ones go on.
+        data: what to train and to measure on, instead of the recipe's ``data.path``.
+        only: rows to train; empty: all.
+        segmenter: a segmenter in the place of the study's own, by which drawn street photos are judged.
+        device: ``auto``, ``cpu``, ``cuda`` or ``mps``.
+
+    Raises:
+        UsageError: no such study, row or segmenter, or a recipe that is wrong.
+        GanvasError: the segmenter does not know the classes of the study's label maps.
+    """
+    return StudyRuns(study, runs, data=data, only=only, segmenter=segmenter, device=device)

@@ -5,21 +5,22 @@ from __future__ import annotations
 import json
 import textwrap
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 import safetensors
 import torch
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from safetensors.torch import load_file, save
 from torch import nn
+from torch.overrides import TorchFunctionMode
 
 from ganvas import config
 from ganvas.data.preparation import Preparation
 from ganvas.errors import GanvasError
 from ganvas.files import atomic_write
-from ganvas.models import build_generator, build_translator
+from ganvas.models import Segmenter, build_generator, build_translator
 from ganvas.models.conv import SIZES
 
 FORMAT_VERSION = 1
@@ -49,6 +50,7 @@ class ModelHeader(BaseModel, ABC):
     data: TrainingData
     images_seen: int
     metrics: dict[str, float] = {}
+    evaluation: dict[str, Any] = {}  # the protocol, intervals and real pictures' values behind metrics
 
     @property
     @abstractmethod
@@ -102,17 +104,43 @@ class TranslateHeader(ModelHeader):
     def network(self) -> str:
         return self.generator.network
 
+    @property
+    def in_channels(self) -> int:
+        """What goes into the generator: the encoded source and the hints."""
+        return self.source.encoded_channels + config.HINT_CHANNELS * self.hints
+
     def build(self) -> nn.Module:
         return build_translator(
             self.generator,
-            in_channels=self.source.encoded_channels + config.HINT_CHANNELS * self.hints,
+            in_channels=self.in_channels,
             out_channels=self.target.channels,
             size=self.size,
             classes=len(self.class_names),
         )
 
 
-HEADERS: dict[str, type[LabelHeader] | type[TranslateHeader]] = {"label": LabelHeader, "translate": TranslateHeader}
+class SegmentHeader(TranslateHeader):
+    """The header of a segmenter: a picture -> picture model that paints label maps, and gives a logit a class."""
+
+    task: Literal["segment"] = "segment"  # type: ignore[assignment]
+    hints: Literal[False] = False
+
+    @model_validator(mode="after")
+    def _paints(self) -> Self:
+        if not self.target.colours:
+            raise ValueError("a segmenter's target names no classes")
+        return self
+
+    def build(self) -> nn.Module:
+        target = self.target
+        return Segmenter(self.generator, self.source.channels, target.colours, target.ignore, self.size)
+
+
+HEADERS: dict[str, type[LabelHeader] | type[TranslateHeader]] = {
+    "label": LabelHeader,
+    "translate": TranslateHeader,
+    "segment": SegmentHeader,
+}
 
 
 def save_model(path: Path, generator: nn.Module, header: ModelHeader, *, half: bool = False) -> None:
@@ -152,10 +180,15 @@ def read_header(path: Path) -> ModelHeader:
             f"'{path}' has no ganvas header: it was written by another program. "
             "Expected a model.safetensors of a ganvas run."
         )
-    return _parse_header(path, metadata[HEADER_KEY])
+    return parse_header(path, metadata[HEADER_KEY])
 
 
-def _parse_header(path: Path, text: str) -> ModelHeader:
+def parse_header(path: Path, text: str) -> ModelHeader:
+    """The header that ``text`` holds as JSON; ``path`` stands in messages.
+
+    Raises:
+        GanvasError: it is damaged, of a newer format or of an unknown task.
+    """
     try:
         table = json.loads(text)
         version = table["format_version"]
@@ -180,6 +213,18 @@ def _parse_header(path: Path, text: str) -> ModelHeader:
         raise GanvasError(f"'{path}' has a damaged ganvas header: {where}{message}") from error
 
 
+class _Unfilled(TorchFunctionMode):
+    """No normal numbers are drawn: the file's weights come, and without storage drawing imports a second of torch."""
+
+    def __torch_function__(
+        self, func: Callable[..., Any], types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        kwargs = kwargs or {}
+        if func in (nn.init.normal_, torch.Tensor.normal_):
+            return args[0] if args else kwargs["tensor"]
+        return func(*args, **kwargs)
+
+
 def load_model(path: Path) -> tuple[nn.Module, ModelHeader]:
     """The generator in float32, ready to draw, and its header.
 
@@ -189,7 +234,7 @@ def load_model(path: Path) -> tuple[nn.Module, ModelHeader]:
     header = read_header(path)
     try:
         # Without memory of its own until the weights are known to fit: a header may ask for any size.
-        with torch.device("meta"):
+        with torch.device("meta"), _Unfilled():
             generator = header.build()
         weights = load_file(path)
         if not all(value.is_floating_point() for value in weights.values()):

@@ -16,7 +16,7 @@ _STATISTICS = {"instance": "of each picture alone", "running": "the training's a
 
 def info(
     model: Annotated[
-        str | None, typer.Argument(help="A shipped model, run folder or .safetensors file.", show_default=False)
+        str | None, typer.Argument(help="A shipped model, run folder, .safetensors or .onnx file.", show_default=False)
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="The whole header, for machines.")] = False,
 ) -> None:
@@ -24,8 +24,7 @@ def info(
 
     Example: ganvas info digits-cgan
     """
-    from ganvas.inference import resolve_model, shipped_models
-    from ganvas.model_file import read_header
+    from ganvas.inference import read_header, resolve_model, shipped_models
 
     if model is None:
         for name in shipped_models():

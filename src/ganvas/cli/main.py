@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from ganvas import __version__
-from ganvas.cli import compare, data, demo, info, recipes, sample, train, translate
+from ganvas.cli import compare, data, demo, evaluate, export, info, recipes, sample, studio, study, train, translate
 from ganvas.errors import GanvasError, UsageError
 
 FAILED, WRONG_USAGE, INTERRUPTED = 1, 2, 130
@@ -27,7 +27,11 @@ app.command("demo")(demo.demo)
 app.command("train")(train.train)
 app.command("sample")(sample.sample)
 app.command("translate")(translate.translate)
+app.command("evaluate")(evaluate.evaluate)
 app.command("compare")(compare.compare)
+app.command("study")(study.study)
+app.command("studio")(studio.studio)
+app.command("export")(export.export)
 app.add_typer(data.app, name="data")
 app.command("info")(info.info)
 app.command("recipes")(recipes.recipes)

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING
 import typer
 
 if TYPE_CHECKING:
-    from ganvas.api import Run
+    from ganvas.training.run import TrainingRun
     from ganvas.training.stats import Progress
 
 PLAIN_LINE_SECONDS = 5.0
 
 
-def train_with_display(run: Run) -> None:
+def train_with_display(run: TrainingRun) -> None:
     """Train to the end; raise Interrupted's exit code through typer when stopped.
 
     Raises:
@@ -34,22 +34,35 @@ def train_with_display(run: Run) -> None:
     except Interrupted as stopped:
         typer.echo(f"ganvas: {stopped}", err=True)
         raise typer.Exit(130) from None
+    total = run.recipe.train.total_images
+    if run.images_seen < total:
+        typer.echo(
+            f"stopped early at {run.images_seen:,} of {total:,} images: validation.metric had not become better for as "
+            "long as validation.patience_images says; the model is the best one",
+            err=True,
+        )
 
 
-def _plain(run: Run) -> None:
+def _plain(run: TrainingRun) -> None:
     shown = float("-inf")
+    warned: set[str] = set()
     for progress in _with_latest_metrics(run):
-        if time.monotonic() - shown > PLAIN_LINE_SECONDS or progress.images == progress.total_images:
+        if time.monotonic() - shown > PLAIN_LINE_SECONDS or progress.finished:
             shown = time.monotonic()
             typer.echo("  ".join(f"{name} {value}" for name, value in _fields(progress)), err=True)
+        for name, sentence in progress.warnings.items():
+            if name not in warned:
+                typer.echo(f"warning: {name}: {sentence}", err=True)
+        warned = set(progress.warnings)
 
 
-def _live(run: Run) -> None:
+def _live(run: TrainingRun) -> None:
     from rich.console import Console, Group
     from rich.live import Live
     from rich.progress import BarColumn, MofNCompleteColumn, TaskProgressColumn, TextColumn
     from rich.progress import Progress as Bar
     from rich.table import Table
+    from rich.text import Text
 
     bar = Bar(TextColumn("[bold]{task.description}"), BarColumn(None), TaskProgressColumn(), MofNCompleteColumn())
     task = bar.add_task(run.recipe.name, total=run.recipe.train.total_images, completed=run.images_seen)
@@ -59,10 +72,11 @@ def _live(run: Run) -> None:
             table = Table.grid(padding=(0, 2))
             for name, value in _fields(progress)[1:]:
                 table.add_row(f"[dim]{name}", value)
-            live.update(Group(bar, table))
+            warnings = [Text(f"{name}: {sentence}", style="yellow") for name, sentence in progress.warnings.items()]
+            live.update(Group(bar, table, *warnings))
 
 
-def _with_latest_metrics(run: Run) -> Iterator[Progress]:
+def _with_latest_metrics(run: TrainingRun) -> Iterator[Progress]:
     """The records, each with the metrics that were measured last."""
     from dataclasses import replace
 
@@ -83,13 +97,18 @@ def _fields(progress: Progress) -> list[tuple[str, str]]:
     for side, accuracy in (("real", progress.accuracy_real), ("fake", progress.accuracy_fake)):
         if accuracy is not None:
             fields.append((f"D right on {side}", f"{accuracy:.0%}"))
-    if "asked_accuracy" in progress.metrics:
-        fields.append(("asked digit drawn", f"{progress.metrics['asked_accuracy']:.1%}"))
-    if "l1" in progress.metrics:
-        fields.append(("held-out L1", f"{progress.metrics['l1']:.4f}"))
-    if "digit_frechet" in progress.metrics:
-        fields.append(("digit Fréchet distance", f"{progress.metrics['digit_frechet']:.2f}"))
+    fields += [_metric(name, value) for name, value in progress.metrics.items()]
+    if progress.metrics:
+        fields.append(("measuring", f"{progress.validation_share:.1%} of the time"))
     return fields
+
+
+def _metric(name: str, value: float) -> tuple[str, str]:
+    if name == "asked_accuracy":
+        return "asked digit drawn", f"{value:.1%}"
+    if name == "digit_frechet":
+        return "digit Fréchet distance", f"{value:.2f}"
+    return f"held-out {name}", f"{value:.4f}"
 
 
 def _duration(seconds: float) -> str:

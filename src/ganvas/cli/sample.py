@@ -19,7 +19,7 @@ WATCHED = 2_000
 
 
 def sample(
-    model: Annotated[str, typer.Argument(help="A shipped model, a run folder or a .safetensors file.")],
+    model: Annotated[str, typer.Argument(help="A shipped model, a run folder, a .safetensors or .onnx file.")],
     label: Annotated[
         list[str] | None, typer.Option(help="A class by name or index; repeatable. Default: all, in turn.")
     ] = None,

@@ -20,7 +20,7 @@ NAMED = 5
 
 
 def translate(
-    model: Annotated[str, typer.Argument(help="A shipped model, a run folder or a .safetensors file.")],
+    model: Annotated[str, typer.Argument(help="A shipped model, a run folder, a .safetensors or .onnx file.")],
     pictures: Annotated[
         list[Path], typer.Argument(help="Pictures of any size and kind, and folders of them with their sub-folders.")
     ],

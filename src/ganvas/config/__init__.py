@@ -27,12 +27,17 @@ from ganvas.config.loading import models_in as models_in
 from ganvas.config.loading import parse_recipe as parse_recipe
 from ganvas.config.loading import recipe_names as recipe_names
 from ganvas.config.loading import to_toml as to_toml
+from ganvas.config.segment import SegmentRecipe as SegmentRecipe
 from ganvas.config.settings import Adam as Adam
 from ganvas.config.settings import AnyOptimiser as AnyOptimiser
 from ganvas.config.settings import Recipe as Recipe
 from ganvas.config.settings import Settings as Settings
 from ganvas.config.settings import Sgd as Sgd
 from ganvas.config.settings import Train as Train
+from ganvas.config.study import Study as Study
+from ganvas.config.study import check_rows as check_rows
+from ganvas.config.study import load_study as load_study
+from ganvas.config.study import study_names as study_names
 from ganvas.config.translate import HINT_CHANNELS as HINT_CHANNELS
 from ganvas.config.translate import STRIDED_LAYERS as STRIDED_LAYERS
 from ganvas.config.translate import EncoderDecoderGenerator as EncoderDecoderGenerator

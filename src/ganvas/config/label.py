@@ -6,7 +6,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from ganvas.config.settings import Recipe, Settings, Train
+from ganvas.config.settings import AnyValidation, Optimisers, Recipe, Settings, Train
 
 
 class LabelData(Settings):
@@ -99,7 +99,7 @@ class LabelTrain(Train):
     compile: bool = Field(False, description="compile the course's hand-written step; needs a C++ compiler")
 
 
-class Validation(Settings):
+class Validation(AnyValidation):
     """The metrics measured while training, where the shipped digit classifier knows the data."""
 
     metric: Literal["", "asked_accuracy", "digit_frechet"] = Field(
@@ -117,6 +117,7 @@ class LabelRecipe(Recipe):
     generator: Generator
     discriminator: Discriminator
     objective: LabelObjective = LabelObjective()
+    optimiser: Optimisers
     train: LabelTrain
     validation: Validation = Validation()
 
@@ -134,6 +135,8 @@ class LabelRecipe(Recipe):
             )
         if self.objective.wrong_labels and not self.conditional:
             raise ValueError("objective.wrong_labels needs networks that take a label")
+        if self.validation.metric == "asked_accuracy" and not self.conditional:
+            raise ValueError("validation.metric asked_accuracy needs networks that take a label")
         if "conv" in (self.generator.network, self.discriminator.network) and self.data.size not in (28, 32, 64):
             raise ValueError(f"data.size is {self.data.size}: the conv networks draw 28, 32 or 64 pixels")
         return self

@@ -12,12 +12,17 @@ import tomli_w
 from pydantic import BaseModel, ValidationError
 
 from ganvas.config.label import LabelRecipe
+from ganvas.config.segment import SegmentRecipe
 from ganvas.config.settings import Recipe
 from ganvas.config.translate import PRESETS, TranslateRecipe
 from ganvas.errors import UsageError, nearest
 
 OneTask = TypeVar("OneTask", bound=Recipe)
-TASKS: dict[str, type[LabelRecipe] | type[TranslateRecipe]] = {"label": LabelRecipe, "translate": TranslateRecipe}
+TASKS: dict[str, type[LabelRecipe] | type[TranslateRecipe] | type[SegmentRecipe]] = {
+    "label": LabelRecipe,
+    "translate": TranslateRecipe,
+    "segment": SegmentRecipe,
+}
 
 
 def recipe_names() -> list[str]:

@@ -40,10 +40,15 @@ class Sgd(Settings):
 AnyOptimiser = Annotated[Adam | Sgd, Field(discriminator="kind")]
 
 
-class Optimisers(Settings):
-    """One optimiser for each network."""
+class GeneratorOptimiser(Settings):
+    """The optimiser of a task whose one network is the generator."""
 
     generator: AnyOptimiser
+
+
+class Optimisers(GeneratorOptimiser):
+    """One optimiser for each network."""
+
     discriminator: AnyOptimiser
 
 
@@ -76,13 +81,28 @@ class Init(Settings):
     model: str = ""
 
 
+class AnyValidation(Settings):
+    """What the validations of the tasks that can stop early share."""
+
+    metric: str
+    patience_images: int = Field(
+        0, ge=0, description="stop when the metric has not improved for so many images; 0: never"
+    )
+
+    @model_validator(mode="after")
+    def _knows_what_to_wait_for(self) -> Self:
+        if self.patience_images and not self.metric:
+            raise ValueError("patience_images waits for a metric to improve: name one as validation.metric")
+        return self
+
+
 class Recipe(Settings):
     """What the training configurations of all tasks have in common."""
 
     name: str
     description: str = ""
     task: str
-    optimiser: Optimisers
+    optimiser: GeneratorOptimiser
     train: Train
     init: Init = Init()
 

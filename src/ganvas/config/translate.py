@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
-from ganvas.config.settings import Adam, Init, Optimisers, Recipe, Settings, Train
+from ganvas.config.settings import Adam, AnyValidation, Init, Optimisers, Recipe, Settings, Train
 
 HINT_CHANNELS = 4  # red, green and blue of the dabs, and where they are
 # Of the discriminators, by receptive field; two more layers take a pixel each from the map, which must leave one.
@@ -128,10 +128,12 @@ class Hints(Settings):
     most_pixels: int = Field(9, ge=1, le=64, description="largest side of a dab, drawn from 1 to this")
 
 
-class TranslateValidation(Settings):
+class TranslateValidation(AnyValidation):
     """The metrics measured while training, on held-out pairs: of ``val`` where there is such a split, else ``test``."""
 
-    metric: Literal["", "l1"] = Field("", description="decides which model is kept as the run's; empty: the last")
+    metric: Literal["", "l1", "psnr", "ssim", "ms_ssim", "edge_agreement", "colour_distance"] = Field(
+        "", description="decides which model is kept as the run's; empty: the last"
+    )
     samples: int = Field(64, ge=1)
     every_images: int = Field(5_000, ge=1)
 
@@ -169,6 +171,12 @@ class TranslateRecipe(Recipe):
             raise ValueError('generator.norm "spade" modulates by a label map: it needs data.source = "labels"')
         if self.hints.enabled and (self.data.target != "picture" or self.data.target_channels != 3):
             raise ValueError("hints are dabs of colour: they need a target picture of 3 channels")
+        if (
+            self.validation.metric == "colour_distance"
+            and self.data.target == "picture"
+            and self.data.target_channels != 3
+        ):
+            raise ValueError("validation.metric colour_distance compares colours: it needs targets of 3 channels")
         if self.data.vary_lines and self.data.source != "picture":
             raise ValueError("data.vary_lines varies sketches: it needs a source picture")
         field, coarsest = self.discriminator.receptive_field, -(-self.data.size >> (self.discriminator.scales - 1))

@@ -5,7 +5,9 @@ from __future__ import annotations
 from ganvas.inference.files import Translated as Translated
 from ganvas.inference.files import Translations as Translations
 from ganvas.inference.model import Model as Model
+from ganvas.inference.model import is_export as is_export
 from ganvas.inference.model import model_name as model_name
+from ganvas.inference.model import read_header as read_header
 from ganvas.inference.model import resolve_model as resolve_model
 from ganvas.inference.model import shipped_models as shipped_models
 from ganvas.inference.sampling import CHUNK as CHUNK

@@ -14,9 +14,11 @@ from ganvas.device import torch_device
 from ganvas.errors import UsageError, nearest
 from ganvas.inference.files import Translations, as_image, find_jobs
 from ganvas.inference.labels import Label, Labels, class_index
+from ganvas.inference.onnx_file import ENDING, load_onnx, read_onnx_header
 from ganvas.inference.sampling import Sampler, Sheet, Watch
 from ganvas.inference.translation import Picture, Scale, Translator, called
-from ganvas.model_file import LabelHeader, TranslateHeader, load_model
+from ganvas.model_file import LabelHeader, ModelHeader, TranslateHeader, load_model
+from ganvas.model_file import read_header as read_model_header
 from ganvas.pictures import Pixels
 from ganvas.sample_files import Drawing
 
@@ -54,6 +56,21 @@ def resolve_model(model: str | Path) -> Path:
     )
 
 
+def is_export(path: Path) -> bool:
+    """Whether a model's file is one of ``ganvas export``."""
+    return path.suffix.lower() == ENDING
+
+
+def read_header(path: Path) -> ModelHeader:
+    """The header of a model's file of either kind, without its weights where it is a ``.safetensors``.
+
+    Raises:
+        UsageError: it is an .onnx file, and the extra ``onnx`` is not installed.
+        GanvasError: no model file, a damaged one, or one of a newer format.
+    """
+    return read_onnx_header(path) if is_export(path) else read_model_header(path)
+
+
 def model_name(path: Path) -> str:
     """What to call the model of a file: as its run folder or, by any other name, the file itself is called.
 
@@ -65,24 +82,28 @@ def model_name(path: Path) -> str:
 class Model:
     """A trained generator, ready to draw.
 
-    A model of the task ``label`` has :meth:`sample`, :meth:`draw`, :meth:`sheet` and :meth:`save`; one of the task
-    ``translate`` has :meth:`translate`, :meth:`variations` and :meth:`translate_files`. Of the others a UsageError
-    tells which to use.
+    A model of the task ``label`` has :meth:`sample`, :meth:`draw`, :meth:`same_noise`, :meth:`walk`, :meth:`sheet`
+    and :meth:`save`; one of the task ``translate`` has :meth:`translate`, :meth:`variations` and
+    :meth:`translate_files`. Of the others a UsageError tells which to use.
 
     Args:
-        model: a ``.safetensors`` file, a run folder, or the name of a shipped model.
+        model: a ``.safetensors`` file, a run folder, the name of a shipped model, or an ``.onnx`` file of
+            :func:`ganvas.export`, which onnxruntime runs on the CPU.
         device: ``auto``, ``cpu``, ``cuda`` or ``mps``.
 
     Raises:
-        UsageError: there is no such model.
+        UsageError: there is no such model, or the extra that it needs is not installed.
         GanvasError: the file is damaged, or of a newer format.
     """
 
     def __init__(self, model: str | Path, *, device: str = "cpu") -> None:
         self.path = resolve_model(model)
         self._given = model
-        self._device = torch_device(device)
-        generator, header = load_model(self.path)
+        exported = is_export(self.path)
+        if exported and device not in ("auto", "cpu"):
+            raise UsageError(f"'{self.path}' is run by onnxruntime on the CPU: leave the device '{device}' out")
+        self._device = torch_device("cpu" if exported else device)
+        generator, header = load_onnx(self.path) if exported else load_model(self.path)
         assert isinstance(header, LabelHeader | TranslateHeader)
         self.header: LabelHeader | TranslateHeader = header
         self._generator = generator.to(self._device)
@@ -124,6 +145,24 @@ class Model:
     def draw(self, labels: Labels = None, *, count: int | None = None, seed: int = 0) -> Iterator[Drawing]:
         """The same pictures as :meth:`sample` as arrays, a chunk at a time, in constant memory."""
         return self._sampler().draw(labels, count=count, seed=seed)
+
+    def same_noise(self, labels: Labels = None, *, seed: int = 0) -> list[Image.Image]:
+        """One noise, that of the first picture of :meth:`sample` with ``seed``, drawn under each of the labels.
+
+        Raises:
+            UsageError: as in :meth:`sample`.
+        """
+        return self._sampler().same_noise(labels, seed=seed)
+
+    def walk(self, label: Label | None, steps: int, *, seed: int, to_seed: int) -> list[Image.Image]:
+        """``steps`` pictures of one label, from the first that ``seed`` draws to the first that ``to_seed`` does.
+
+        Between both noises along the great circle (Shoemake 1985).
+
+        Raises:
+            UsageError: as in :meth:`sample`, or fewer than 2 steps.
+        """
+        return self._sampler().walk(label, steps, seed=seed, to_seed=to_seed)
 
     def sheet(
         self, kind: Sheet = "grid", labels: Labels = None, *, count: int | None = None, seed: int = 0

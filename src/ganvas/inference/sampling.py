@@ -13,7 +13,7 @@ from PIL import Image
 from torch import nn
 
 from ganvas.errors import UsageError
-from ganvas.inference.labels import Labels, class_index, whole
+from ganvas.inference.labels import Label, Labels, class_index, whole
 from ganvas.model_file import LabelHeader
 from ganvas.models import draw
 from ganvas.pictures import Pixels, grid, save_png, to_pil, to_uint8
@@ -56,6 +56,25 @@ class Sampler:
         chosen = self._class_indices(labels)
         total = len(chosen) if count is None else whole("count", count, 1)
         return self._draw_chunks(chosen, total, whole("seed", seed, 0))
+
+    def same_noise(self, labels: Labels = None, *, seed: int = 0) -> list[Image.Image]:
+        """See :meth:`ganvas.Model.same_noise`."""
+        chosen = self._class_indices(labels)
+        noise = self._noise(np.random.Generator(np.random.Philox(whole("seed", seed, 0))), 1)
+        return self._pictures(np.repeat(noise, len(chosen), axis=0), chosen)
+
+    def walk(self, label: Label | None, steps: int, *, seed: int, to_seed: int) -> list[Image.Image]:
+        """See :meth:`ganvas.Model.walk`."""
+        chosen = self._class_indices(label)
+        start, end = (
+            self._noise(np.random.Generator(np.random.Philox(whole("seed", number, 0))), 1)[0]
+            for number in (seed, to_seed)
+        )
+        noise = _interpolate(start, end, whole("steps", steps, 2), straight=self._uniform_noise)
+        return self._pictures(noise, chosen[:1] * len(noise))
+
+    def _pictures(self, noise: Floats, labels: Sequence[int]) -> list[Image.Image]:
+        return [to_pil(image) for image in self._draw(noise, np.array(labels, dtype=np.int64))]
 
     def save(
         self,

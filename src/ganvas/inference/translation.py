@@ -23,6 +23,7 @@ from ganvas.data.label_maps import snapped
 from ganvas.data.preparation import Preparation
 from ganvas.errors import GanvasError, UsageError
 from ganvas.inference.labels import Label, class_index, listed, whole
+from ganvas.inference.onnx_file import OnnxGenerator
 from ganvas.inference.tiles import blended
 from ganvas.model_file import TranslateHeader
 from ganvas.pictures import Pixels, to_uint8
@@ -78,6 +79,10 @@ class Translator:
         Raises:
             UsageError: they are no such numbers, or the model has nothing to vary.
         """
+        if isinstance(self._generator, OnnxGenerator):
+            raise UsageError(
+                f"model '{self.name}' has nothing to vary: an export has no dropout. Use the model file it was made of."
+            )
         if not self.header.generator.dropout:
             raise UsageError(
                 f"model '{self.name}' has nothing to vary: it was trained without dropout. Leave the variations out."

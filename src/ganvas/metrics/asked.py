@@ -25,13 +25,23 @@ class AskedAccuracy:
         """The share of the class that is met least often."""
         return min(share for share in self.per_class if share is not None)
 
+    @classmethod
+    def of(cls, confusion: Tensor) -> AskedAccuracy:
+        """From counts (classes, classes) int64, a row a class asked for and a column a class read."""
+        asked, met = confusion.sum(dim=1).tolist(), confusion.diagonal().tolist()
+        per_class = tuple(m / n if n else None for m, n in zip(met, asked, strict=True))
+        return cls(overall=sum(met) / sum(asked), per_class=per_class)
 
-def accuracy_from_logits(logits: Tensor, labels: Tensor) -> AskedAccuracy:
-    """How often a classifier reads in a picture the class that was asked for.
+
+def confusion_from_logits(logits: Tensor, labels: Tensor) -> Tensor:
+    """What a classifier reads in pictures of each class that was asked for.
 
     Args:
         logits: float (N, classes), the classifier's answers, N >= 1.
         labels: int64 (N,), the class asked for in each picture.
+
+    Returns:
+        Counts int64 (classes, classes) on the CPU: the row is the class asked for, the column the class read.
 
     Raises:
         GanvasError: there are no pictures, not one label a picture, or a class the classifier does not know.
@@ -44,8 +54,10 @@ def accuracy_from_logits(logits: Tensor, labels: Tensor) -> AskedAccuracy:
     if int(labels.min()) < 0 or int(labels.max()) >= classes:
         found = f"labels {int(labels.min())} to {int(labels.max())} were asked for"
         raise GanvasError(f"{found}, but the classifier knows 0 to {classes - 1}.")
-    right = (logits.argmax(dim=1) == labels).to(torch.float64)
-    asked = torch.bincount(labels, minlength=classes).tolist()
-    met = torch.bincount(labels, weights=right, minlength=classes).tolist()
-    per_class = tuple(m / n if n else None for m, n in zip(met, asked, strict=True))
-    return AskedAccuracy(overall=float(right.mean()), per_class=per_class)
+    cells = labels * classes + logits.argmax(dim=1)
+    return torch.bincount(cells, minlength=classes**2).reshape(classes, classes).cpu()
+
+
+def accuracy_from_logits(logits: Tensor, labels: Tensor) -> AskedAccuracy:
+    """How often a classifier reads in a picture the class that was asked for: see :func:`confusion_from_logits`."""
+    return AskedAccuracy.of(confusion_from_logits(logits, labels))

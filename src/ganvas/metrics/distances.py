@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from ganvas.errors import GanvasError
+from ganvas.metrics.figures import Figure
+from ganvas.metrics.intervals import ends
+
+GROUPS = 50
+RESAMPLES = 200
 
 
 class FeatureStatistics:
@@ -77,6 +83,81 @@ def frechet_distance(a: FeatureStatistics, b: FeatureStatistics) -> float:
     between_means = (a.mean - b.mean).square().sum()
     distance = between_means + a.covariance.trace() + b.covariance.trace() - 2 * trace_of_root
     return max(float(distance), 0.0)
+
+
+class GroupedStatistics:
+    """The statistics of a stream in groups that take turns, so that it can be resampled without being kept.
+
+    Resampling whole groups in the place of single pictures leaves the spread of a mean, or of a smooth function of
+    means, what it is, as long as a picture's group has nothing to do with the picture: feed pictures in random order.
+
+    Attributes:
+        whole: the statistics of all features together.
+    """
+
+    def __init__(self, dimensions: int) -> None:
+        self.whole = FeatureStatistics(dimensions)
+        self._counts = torch.zeros(GROUPS, dtype=torch.float64)
+        self._means = torch.zeros(GROUPS, dimensions, dtype=torch.float64)
+        self._scatters = torch.zeros(GROUPS, dimensions, dimensions, dtype=torch.float64)
+
+    def update(self, features: Tensor) -> None:
+        """Add a batch of features (N, D).
+
+        Raises:
+            GanvasError: the features have another width, or are not finite.
+        """
+        before = self.whole.count
+        self.whole.update(features)
+        rows = features.detach().cpu().double()
+        # In turns (turn, group, D), the last one filled up with rows that do not count.
+        turns = -(-len(rows) // GROUPS)
+        there = torch.zeros(turns * GROUPS, 1, dtype=torch.float64)
+        there[: len(rows)] = 1
+        filled = torch.zeros(turns * GROUPS, rows.shape[1], dtype=torch.float64)
+        filled[: len(rows)] = rows
+        there, filled = (part.view(turns, GROUPS, -1).roll(before % GROUPS, dims=1) for part in (there, filled))
+        # The same pairwise update as of the whole, for every group at once.
+        counts = there.sum(dim=(0, 2))
+        means = filled.sum(dim=0) / counts.clamp(min=1)[:, None]
+        centred = (filled - means) * there
+        totals = (self._counts + counts).clamp(min=1)
+        shifts = means - self._means
+        weights = (self._counts * counts / totals)[:, None, None]
+        self._scatters += centred.permute(1, 2, 0) @ centred.permute(1, 0, 2)
+        self._scatters += weights * shifts[:, :, None] * shifts[:, None, :]
+        self._means += shifts * (counts / totals)[:, None]
+        self._counts += counts
+
+    def resampled(self, times: Tensor) -> FeatureStatistics:
+        """The statistics where each group counts so many ``times``, int64 (GROUPS,)."""
+        merged = FeatureStatistics(len(self.whole.mean))
+        weights = self._counts * times
+        merged.count = int(weights.sum())
+        merged.mean = weights @ self._means / weights.sum()
+        shifts = self._means - merged.mean
+        merged._scatter = torch.tensordot(times.double(), self._scatters, dims=1) + shifts.T @ (
+            weights[:, None] * shifts
+        )
+        return merged
+
+
+def frechet_figure(a: GroupedStatistics, b: GroupedStatistics, seed: int) -> Figure:
+    """:func:`frechet_distance` with an interval over pictures of both sides, from ``RESAMPLES`` resamples of groups.
+
+    A resample holds fewer distinct pictures, and so each of its distances is larger than the value itself: the
+    interval is their spread around their own mean, laid around the value. With fewer than ten pictures a group on
+    either side there is none.
+    """
+    value = frechet_distance(a.whole, b.whole)
+    if min(a.whole.count, b.whole.count) < 10 * GROUPS:
+        return Figure(value)
+    random = np.random.default_rng((seed, 2))
+    # As many groups as there are, drawn with replacement.
+    drawn = [torch.from_numpy(random.multinomial(GROUPS, [1 / GROUPS] * GROUPS, size=RESAMPLES)) for _ in (a, b)]
+    found = np.array([frechet_distance(a.resampled(x), b.resampled(y)) for x, y in zip(*drawn, strict=True)])
+    low, high = ends(found - found.mean())
+    return Figure(value, max(0.0, value + low), value + high)
 
 
 def _square_root(symmetric: Tensor) -> Tensor:

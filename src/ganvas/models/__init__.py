@@ -27,6 +27,7 @@ from ganvas.models.patch import PatchDiscriminator as PatchDiscriminator
 from ganvas.models.patch import build_patch as build_patch
 from ganvas.models.pix2pix import Translator as Translator
 from ganvas.models.pix2pix import build_translator as build_translator
+from ganvas.models.segmenter import Segmenter as Segmenter
 
 
 def build_generator(settings: config.Generator, *, classes: int, size: int, channels: int) -> nn.Module:

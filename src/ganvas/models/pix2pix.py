@@ -91,6 +91,10 @@ class Translator(nn.Module):
         Raises:
             UsageError: the network takes a class and got none.
         """
+        return torch.tanh(self.logits(source, labels))
+
+    def logits(self, source: Tensor, labels: Tensor | None = None) -> Tensor:
+        """What :meth:`forward` brings to [-1, 1]: the last layer's output as it is."""
         if self.classes and labels is None:
             raise UsageError(
                 f"this model draws for one of {self.classes} classes, found no label: give one with --label"
@@ -107,7 +111,7 @@ class Translator(nn.Module):
                 skip = maps.pop()
                 h = torch.cat([skip, h] if self.skip_first else [h, skip], dim=1)
             h = up(h, label_map, labels, dropout_on)
-        return torch.tanh(h[:, :, top : top + height, left : left + width])
+        return h[:, :, top : top + height, left : left + width]
 
 
 class _Down(nn.Module):
@@ -163,7 +167,8 @@ class _Up(nn.Module):
             self.film = Film(after, classes)
 
     def forward(self, x: Tensor, label_map: Tensor, labels: Tensor | None, dropout_on: bool) -> Tensor:
-        h: Tensor = self.conv(F.relu(x))
+        # In place: what is given is used nowhere else.
+        h: Tensor = self.conv(F.relu_(x))
         if isinstance(self.norm, Spade):
             h = self.norm(h, label_map)
         elif self.norm is not None:
@@ -173,7 +178,7 @@ class _Up(nn.Module):
         return F.dropout(h, self.dropout) if dropout_on and self.dropout else h
 
 
-class _ResizeConvolution(Conv2d):
+class ResizeConvolution(Conv2d):
     """Nearest neighbours, then a 3x3 convolution: no checkerboards (Odena et al. 2016).
 
     A nearest neighbour repeats its pixels, so the nine products of an output pixel are four with weights added up: a
@@ -201,7 +206,7 @@ def _tied(weight: Tensor, axis: int) -> Tensor:
     return torch.stack((last, middle + last, first + middle, first), axis)
 
 
-class _SubPixelConvolution(Conv2d):
+class SubPixelConvolution(Conv2d):
     """A 3x3 convolution that writes 2x2 pixels at each place (Shi et al. 2016).
 
     The four kernels of a place start equal, so that it begins as nearest neighbours (Aitken et al. 2017).
@@ -226,9 +231,9 @@ def _up_convolution(
             initialise_weight(transposed)
             return transposed
         case "resize":
-            return _ResizeConvolution(before, after, bias)
+            return ResizeConvolution(before, after, bias)
         case "pixel-shuffle":
-            return _SubPixelConvolution(before, after, bias)
+            return SubPixelConvolution(before, after, bias)
 
 
 def _pad_to_multiple(source: Tensor, multiple: int) -> tuple[Tensor, int, int]:

@@ -9,22 +9,19 @@ from pathlib import Path
 from typing import Protocol
 
 import numpy as np
-import numpy.typing as npt
 
-from ganvas.config import PairData, TranslateRecipe, load_recipe, recipe_names
+from ganvas.config import PairData
 from ganvas.data.pairs import PairImages, PairSplit, open_pairs
 from ganvas.errors import GanvasError, UsageError
 from ganvas.files import atomic_write
-from ganvas.inference import Model, model_name, resolve_model
-from ganvas.inference.translation import enlarging
-from ganvas.metrics.translation import Translate, measure_targets, measure_translation
-from ganvas.model_file import TranslateHeader, read_header
+from ganvas.inference import Model
+from ganvas.metrics.translation import measure_targets, measure_translation
 from ganvas.pictures import Pixels, png_bytes
 from ganvas.report.compare_page import page
 from ganvas.report.compare_sheet import sheet
 from ganvas.report.compare_text import images_seen, to_json, to_markdown
 from ganvas.report.compared import DIGIT_METRICS, Column, Compared, Entry, Held, Row, grouped, scored
-from ganvas.report.record import read_run
+from ganvas.report.entries import check_fits, pair_settings, read_entries, translator_of
 from ganvas.report.sheets import evenly
 from ganvas.report.words import count
 
@@ -64,7 +61,7 @@ def compare(
         UsageError: no such model, one given twice, models of different tasks, options that the task has no use for.
         GanvasError: models of different data, data that cannot be read, a damaged model.
     """
-    entries = _entries(models, titles or {})
+    entries = read_entries(models, titles or {})
     first = entries[0].header
     for entry in entries[1:]:
         if entry.header.task != first.task:
@@ -72,6 +69,10 @@ def compare(
                 f"'{entry.given}' is a model of task '{entry.header.task}', '{entries[0].given}' of task "
                 f"'{first.task}': compare models of one task"
             )
+    if first.task == "segment":
+        raise UsageError(
+            f"'{entries[0].given}' is a segmenter: it judges photos and draws none. `ganvas evaluate` measures it"
+        )
     rows = grouped(entries)
     command = shlex.join(["ganvas", "compare", *models, *(["--data", data] if data else []), "--split", split])
     notes = _notes(entries)
@@ -111,19 +112,6 @@ def check_out(out: Path) -> None:
         raise UsageError(f"--out {out}: expected FILE{SUFFIX}; the .md, .json and .png are written next to it")
 
 
-def _entries(models: Sequence[str], titles: Mapping[str, str]) -> list[Entry]:
-    entries: list[Entry] = []
-    for given in models:
-        path = resolve_model(given)
-        if any(path.resolve() == other.path.resolve() for other in entries):
-            raise UsageError(f"'{given}' is given twice")
-        folder = path.parent if (path.parent / "recipe.toml").is_file() and path.name == "model.safetensors" else None
-        recipe, record = (load_recipe(folder / "recipe.toml"), read_run(folder)) if folder else (None, None)
-        header = read_header(path)
-        entries.append(Entry(given, model_name(path), path, header, recipe, record, titles.get(given)))
-    return entries
-
-
 def _notes(entries: Sequence[Entry]) -> list[str]:
     notes = []
     for entry in entries:
@@ -150,8 +138,16 @@ def _compare_labels(rows: list[Row], pictures: int, device: str, notes: list[str
         columns.append(Column(row.name, _note(row), np.asarray(drawn)[None]))
     if not any(row.values for row in filled):
         notes.append("No digit metrics: they are measured while training on digits.")
+    if len({_protocol(entry) for row in rows for entry in row.entries}) > 1:
+        notes.append("The models were measured by different protocols: `ganvas evaluate` each in the same way first.")
     scores, reference = scored(filled, {})
     return Compared("label", tuple(filled), scores, reference, None, tuple(columns), tuple(notes), command)
+
+
+def _protocol(entry: Entry) -> str:
+    """What the numbers in an entry's header were measured on, as far as an evaluation tells; "" without one."""
+    protocol = entry.header.evaluation.get("protocol", {})
+    return repr([protocol.get(key) for key in ("pictures", "fingerprint", "split")] if protocol else "")
 
 
 def _measured(entry: Entry) -> dict[str, float]:
@@ -175,7 +171,7 @@ def _compare_translators(
     _refuse_other_data(entries, lambda entry: read(entry, side), data)
     pairs = read(entries[0], side)
     for entry in entries:
-        _check_fits(entry, pairs)
+        check_fits(entry, pairs)
     sizes = sorted({entry.header.size for entry in entries})
     if len(sizes) > 1:
         notes.append(
@@ -188,7 +184,7 @@ def _compare_translators(
     for row in rows:
         measured = []
         for entry in row.entries:
-            translate = _translator(entry, device, side)
+            translate = translator_of(Model(entry.path, device=device), entry.given, side)
             # Each model gets its inputs as it was trained on them, at its own size, and is held against one truth.
             own = replace(pairs, sources=read(entry, entry.header.size).sources)
             watch(f"{entry.name}: measuring {count(len(pairs))} pictures of {side} pixels")
@@ -209,7 +205,7 @@ def _compare_translators(
 
 def _reader(entries: Sequence[Entry], data: str | None, split: PairSplit) -> _Open:
     """Opens the pairs as an entry's recipe reads them; those without a recipe as the first one with one does."""
-    own = {entry.given: settings for entry in entries if (settings := _settings(entry, data)) is not None}
+    own = {entry.given: settings for entry in entries if (settings := pair_settings(entry, data)) is not None}
     if not own:
         raise UsageError(
             f"'{entries[0].given}' has no recipe.toml beside it, which says how its pairs are read: "
@@ -229,15 +225,6 @@ def _reader(entries: Sequence[Entry], data: str | None, split: PairSplit) -> _Op
         return opened[key]
 
     return read
-
-
-def _settings(entry: Entry, data: str | None) -> PairData | None:
-    recipe = entry.recipe
-    if recipe is None and entry.header.recipe in recipe_names():
-        recipe = load_recipe(entry.header.recipe)
-    if not isinstance(recipe, TranslateRecipe):
-        return None
-    return recipe.data if data is None else recipe.data.model_copy(update={"path": data})
 
 
 def _refuse_other_data(
@@ -261,52 +248,6 @@ def _refuse_other_data(
             f"'{first.given}' ({ours.source}, {ours.fingerprint}): compare runs of the same data"
             + ("" if held_out is None else ", or give --data for pairs to measure all of them on")
         )
-
-
-def _check_fits(entry: Entry, pairs: PairImages) -> None:
-    header = entry.header
-    assert isinstance(header, TranslateHeader)
-    ours = (header.source.kind, header.source.encoded_channels, header.target.channels)
-    theirs = (
-        pairs.source_preparation.kind,
-        pairs.source_preparation.encoded_channels,
-        pairs.target_preparation.channels,
-    )
-    if ours != theirs:
-        raise GanvasError(
-            f"'{entry.given}' makes pictures of {ours[2]} channels from {_side(ours)}, the pairs of '{pairs.source}' "
-            f"have {theirs[2]} and {_side(theirs)}: give --data with pairs of its kind"
-        )
-    if header.class_names and header.class_names != pairs.class_names:
-        raise GanvasError(
-            f"'{entry.given}' takes one of {len(header.class_names)} classes, the pairs of '{pairs.source}' have "
-            f"{len(pairs.class_names) or 'none'} or others: give --data with pairs of its classes"
-        )
-
-
-def _side(side: tuple[str, int, int]) -> str:
-    return f"label maps of {side[1]} classes" if side[0] == "labels" else f"pictures of {side[1]} channels"
-
-
-def _translator(entry: Entry, device: str, side: int) -> Translate:
-    """The model as people use it, on arrays; what it draws is enlarged to ``side``."""
-    model = Model(entry.path, device=device)
-    assert isinstance(model.header, TranslateHeader)
-    larger = enlarging(model.header.target)
-
-    def translate(sources: Pixels, labels: npt.NDArray[np.int64]) -> Pixels:
-        asked = labels if model.class_names else [None] * len(labels)
-        try:
-            return np.stack(
-                [
-                    larger.resized(model.translate_array(np.moveaxis(source, 0, -1), label=label), side, side)
-                    for source, label in zip(sources, asked, strict=True)
-                ]
-            )
-        except GanvasError as error:
-            raise GanvasError(f"'{entry.given}': {error}") from error
-
-    return translate
 
 
 def _note(row: Row) -> str:

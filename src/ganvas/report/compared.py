@@ -14,6 +14,7 @@ import numpy.typing as npt
 from ganvas.config import Recipe
 from ganvas.metrics.intervals import ends, mean_interval, resampled_means
 from ganvas.metrics.pictures import METRICS, PictureMetric
+from ganvas.metrics.segmentation import SEGMENTATION_METRICS
 from ganvas.model_file import ModelHeader
 from ganvas.pictures import Pixels
 from ganvas.report.record import RunRecord
@@ -28,7 +29,7 @@ DIGIT_METRICS = {
     ),
     "digit_frechet": PictureMetric("Digit Fréchet distance", "lower", 3, "to real digits, in a classifier's features"),
 }
-KNOWN_METRICS = METRICS | DIGIT_METRICS
+KNOWN_METRICS = METRICS | SEGMENTATION_METRICS | DIGIT_METRICS
 # Keys that do not change what a run learns, or that tell runs of one kind apart.
 NOT_COMPARED = ("name", "description", "train.seed", "data.path", "data.cache_mb")
 

@@ -10,10 +10,11 @@ from importlib.resources import files
 from pathlib import Path
 
 from ganvas.files import atomic_write
+from ganvas.report.evaluation_section import evaluation_section
 from ganvas.report.plots import Curve, draw_curves
 from ganvas.report.record import RunRecord, Tick, read_run
 from ganvas.report.sheets import LARGE_BYTES, Comparison, Sheet, animation, filmstrip, large, open_sheets
-from ganvas.report.words import count, duration, number, percent, verdict
+from ganvas.report.words import count, duration, number, percent, stretch, verdict
 
 # The page runs no script and may ask for nothing: the browser itself enforces that it is self-contained.
 POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
@@ -48,6 +49,7 @@ def _page(run: RunRecord, comparison: Sequence[Comparison]) -> str:
         "pictures": ("What it draws", _pictures(sheets)),
         "history": ("How it learned to draw", _strip(sheets)),
         "curves": ("Curves", _curves(curves)),
+        "evaluation": ("Evaluation", evaluation_section(run.evaluation)),
         "statistics": ("Last statistics", _statistics(run)),
         "recipe": ("Recipe", _recipe(run)),
         "machine": ("Machine and data", _machine(run)),
@@ -73,7 +75,7 @@ def _page(run: RunRecord, comparison: Sequence[Comparison]) -> str:
 def _header(run: RunRecord) -> str:
     lead = f'<p class="lead">{escape(run.description)}</p>' if run.description else ""
     title = f'<p class="kicker">ganvas · training report</p>\n<h1>{escape(run.name)}</h1>{lead}'
-    return f"<header>\n{title}\n{_verdict(run)}{_state(run)}\n"
+    return f"<header>\n{title}\n{_verdict(run)}{_state(run)}{_alarms(run)}\n"
 
 
 def _verdict(run: RunRecord) -> str:
@@ -110,13 +112,26 @@ def _state(run: RunRecord) -> str:
         tiles.append(("asked class met", percent(metrics["asked_accuracy"])))
     if "digit_frechet" in metrics:
         tiles.append(("digit Fréchet distance", number(metrics["digit_frechet"])))
+    if tick.validation_share:
+        tiles.append(("of the time went into measuring", percent(tick.validation_share)))
     cells = "".join(f'<div class="card"><dt>{name}</dt><dd>{value}</dd></div>' for name, value in tiles)
     bar = ""
-    if total and tick.images < total:
+    if total and tick.images < total and not tick.finished:
         share = percent(tick.images / total)
         label = f'aria-label="{share} of the images seen"'
         bar = f'<progress max="{total}" value="{tick.images}" {label}>{share}</progress>'
     return f'<dl class="tiles">{cells}</dl>{bar}'
+
+
+def _alarms(run: RunRecord) -> str:
+    """What the monitors warned of while training."""
+    items = []
+    for alarm in run.alarms:
+        when = f"since {count(alarm.since)} images" if alarm.standing else stretch(alarm.since, alarm.until)
+        items.append(f"<li><b>{escape(alarm.monitor)}</b>, {when}: {escape(alarm.sentence)}</li>")
+    if not items:
+        return ""
+    return f'<div class="note warning" role="note" aria-label="Warnings"><ul>{"".join(items)}</ul></div>\n'
 
 
 def _overall_speed(ticks: Sequence[Tick]) -> float | None:
@@ -130,6 +145,10 @@ def _notes(run: RunRecord) -> str:
     notes = list(run.notes)
     if not run.ticks:
         notes.append("No progress has been recorded yet: curves and statistics appear after the first tick.")
+    elif run.ticks[-1].finished and run.ticks[-1].images < (run.ticks[-1].total_images or 0):
+        notes.append(
+            "Training stopped early: the validation metric had not become better for as long as the recipe waits."
+        )
     if not run.samples:
         notes.append("No samples have been drawn yet.")
     if not notes:
@@ -224,6 +243,7 @@ def _statistics(run: RunRecord) -> str:
         "seconds": _shown(tick.seconds),
         "images/s": _shown(tick.images_per_second),
         "peak memory (MB)": _shown(tick.peak_memory_mb),
+        "time spent measuring": _shown_share(tick.validation_share),
     }
     accuracy = {"real pictures": tick.accuracy_real, "fake pictures": tick.accuracy_fake}
     tables: list[tuple[str, Mapping[str, str | None]]] = [
@@ -232,6 +252,7 @@ def _statistics(run: RunRecord) -> str:
         ("Losses", {name: number(value) for name, value in tick.losses.items()}),
         ("Gradient norms", {name: number(value) for name, value in tick.gradient_norms.items()}),
         ("Metrics, as last measured", {name: _metric(name, value) for name, value in run.latest_metrics.items()}),
+        ("What the monitors look at", {name: number(value) for name, value in run.latest_signs.items()}),
     ]
     return _tables(tables)
 

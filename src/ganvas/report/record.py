@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 import math
 import tomllib
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from ganvas.errors import GanvasError
@@ -28,6 +28,21 @@ class Tick:
     losses: Mapping[str, float]
     gradient_norms: Mapping[str, float]
     metrics: Mapping[str, float]
+    signs: Mapping[str, float] = field(default_factory=dict)
+    warnings: Mapping[str, str] = field(default_factory=dict)
+    validation_share: float | None = None
+    finished: bool = False
+
+
+@dataclass(frozen=True)
+class Alarm:
+    """A monitor's warning: what it said last, from when to when, and whether it still stood at the last tick."""
+
+    monitor: str
+    sentence: str
+    since: int
+    until: int
+    standing: bool
 
 
 @dataclass(frozen=True)
@@ -48,6 +63,7 @@ class RunRecord:
     environment: Mapping[str, object]
     ticks: tuple[Tick, ...]
     samples: tuple[SampleFile, ...]
+    evaluation: Mapping[str, object] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
 
     @property
@@ -74,12 +90,29 @@ class RunRecord:
         return found if isinstance(found, int) and found > 0 else None
 
     @property
+    def alarms(self) -> list[Alarm]:
+        """What the monitors warned of, a stretch of ticks each; those that still stand come first."""
+        found: list[Alarm] = []
+        standing: dict[str, Alarm] = {}
+        for tick in self.ticks:
+            found += [replace(alarm, standing=False) for name, alarm in standing.items() if name not in tick.warnings]
+            standing = {
+                name: Alarm(
+                    name, sentence, standing[name].since if name in standing else tick.images, tick.images, True
+                )
+                for name, sentence in tick.warnings.items()
+            }
+        return [*standing.values(), *found]
+
+    @property
+    def latest_signs(self) -> Mapping[str, float]:
+        """The last finite value of everything that the monitors look at."""
+        return _latest(tick.signs for tick in self.ticks)
+
+    @property
     def latest_metrics(self) -> Mapping[str, float]:
         """The last finite value of every metric; metrics need not be measured at every tick."""
-        latest: dict[str, float] = {}
-        for tick in self.ticks:
-            latest.update({name: value for name, value in tick.metrics.items() if math.isfinite(value)})
-        return latest
+        return _latest(tick.metrics for tick in self.ticks)
 
 
 def read_run(folder: Path) -> RunRecord:
@@ -104,6 +137,7 @@ def read_run(folder: Path) -> RunRecord:
         environment=_read_environment(folder / "environment.json", notes),
         ticks=_read_ticks(folder / "stats.jsonl", notes),
         samples=_find_samples(folder / "samples"),
+        evaluation=_read_evaluation(folder / "model.safetensors"),
         notes=notes,
     )
 
@@ -137,6 +171,18 @@ def _read_environment(path: Path, notes: list[str]) -> Mapping[str, object]:
         return _table(json.loads(text))
     except ValueError:
         notes.append("environment.json is damaged; the machine and the data are not shown.")
+        return {}
+
+
+def _read_evaluation(path: Path) -> Mapping[str, object]:
+    """What `ganvas evaluate` wrote into the run's model file; empty where it did not, or there is no such file."""
+    if not path.is_file():
+        return {}
+    from ganvas.model_file import read_header  # Here, since it needs torch, which a report does not.
+
+    try:
+        return read_header(path).evaluation
+    except GanvasError:
         return {}
 
 
@@ -185,7 +231,18 @@ def _parse_tick(line: str) -> Tick | None:
         losses=_numbers(found.get("losses")),
         gradient_norms=_numbers(found.get("gradient_norms")),
         metrics=_numbers(found.get("metrics")),
+        signs=_numbers(found.get("signs")),
+        warnings={name: item for name, item in _table(found.get("warnings")).items() if isinstance(item, str)},
+        validation_share=_number(found.get("validation_share")),
+        finished=found.get("finished") is True,
     )
+
+
+def _latest(tables: Iterable[Mapping[str, float]]) -> dict[str, float]:
+    latest: dict[str, float] = {}
+    for table in tables:
+        latest.update({name: value for name, value in table.items() if math.isfinite(value)})
+    return latest
 
 
 def _number(value: object) -> float | None:
@@ -206,7 +263,7 @@ def _table(value: object) -> Mapping[str, object]:
 def _has_nan(tick: Tick) -> bool:
     accuracies = (tick.accuracy_real, tick.accuracy_fake)
     single = (*accuracies, tick.seconds, tick.images_per_second, tick.peak_memory_mb)
-    several = (*tick.losses.values(), *tick.gradient_norms.values(), *tick.metrics.values())
+    several = (*tick.losses.values(), *tick.gradient_norms.values(), *tick.metrics.values(), *tick.signs.values())
     return any(value is not None and math.isnan(value) for value in (*single, *several))
 
 

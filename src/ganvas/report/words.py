@@ -54,6 +54,15 @@ def number(value: float) -> str:
     return f"{value:.4g}"
 
 
+def stretch(since: int, until: int) -> str:
+    """When something was seen that is no more, counted in images."""
+    return (
+        f"after {count(since)} images, no more"
+        if since == until
+        else f"{count(since)} to {count(until)} images, no more"
+    )
+
+
 def verdict(asked_accuracy: float, *, classes: int, noun: str) -> Verdict:
     """What the share of pictures that show the asked class says about the model.
 

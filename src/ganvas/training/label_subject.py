@@ -9,18 +9,22 @@ from typing import Any
 import numpy as np
 import torch
 from PIL import Image
+from torch import Tensor
 
 from ganvas import __version__
 from ganvas.config import LabelRecipe
 from ganvas.data.batches import LabelledBatches, stream_seed
-from ganvas.data.labelled import open_labelled
+from ganvas.data.labelled import LabelledImages, open_labelled
 from ganvas.errors import GanvasError
 from ganvas.metrics.probe import DigitProbe
 from ganvas.model_file import LabelHeader, TrainingData
 from ganvas.models import value_range
 from ganvas.pictures import grid, to_uint8
 from ganvas.tasks import LabelTask
+from ganvas.training.signs import diversity
 from ganvas.training.subject import Work, resolve
+
+WATCHED = 1_000  # drawn and real pictures that the monitors look at
 
 
 class LabelSubject:
@@ -68,7 +72,13 @@ class LabelSubject:
         """Networks with fresh weights from torch's global generator, and all that goes with them."""
         recipe = self.recipe
         task = LabelTask(recipe, len(self.data.class_names), device)
+        validation = recipe.validation
         probe = DigitProbe.for_data(self.data, task)
+        if probe is None and validation.patience_images:
+            raise GanvasError(
+                f"validation.patience_images waits for {validation.metric}, but the digit classifier cannot read "
+                f"'{self.data.source}', so nothing is measured while training: leave it out"
+            )
         exhibit = _Exhibit(task, self.data.class_names)
         data = TrainingData(source=self.data.source, fingerprint=self.data.fingerprint, licence=self.data.licence)
 
@@ -92,10 +102,13 @@ class LabelSubject:
             step=task.step,
             batches=LabelledBatches(self.data, recipe.train.batch_size, recipe.train.seed, device),
             probe=probe,
-            every_images=recipe.validation.every_images,
-            best_by=recipe.validation.metric,
+            every_images=validation.every_images,
+            best_by=validation.metric,
             sheet=exhibit.sheet,
             header=header,
+            patience_images=validation.patience_images,
+            signs=_Signs(exhibit, self.data).take,
+            advice=_advice(recipe),
         )
 
 
@@ -109,10 +122,45 @@ class _Exhibit:
     def __post_init__(self) -> None:
         recipe = self.task.recipe
         torch.manual_seed(stream_seed(recipe.train.seed, "samples", 0))
-        self._noise = self.task.draw_noise(10 * self.task.classes if recipe.conditional else 100)
-        self._labels = torch.arange(len(self._noise), device=self.task.device) // 10
+        self.noise = self.task.draw_noise(10 * self.task.classes if recipe.conditional else 100)
+        self.labels = torch.arange(len(self.noise), device=self.task.device) // 10
 
     def sheet(self) -> Image.Image:
-        drawn = self.task.draw(self._noise, self._labels).cpu().numpy()
+        drawn = self.task.draw(self.noise, self.labels).cpu().numpy()
         names = self.class_names if self.task.recipe.conditional else None
         return grid(to_uint8(np.moveaxis(drawn, 1, 3)), 10, row_labels=names)
+
+
+class _Signs:
+    """How different the fixed samples of a class are, as a share of how different real pictures of a class are."""
+
+    def __init__(self, exhibit: _Exhibit, data: LabelledImages) -> None:
+        self._exhibit = exhibit
+        # Not the first ones: folders are read class by class.
+        chosen = np.random.default_rng(0).permutation(len(data))[:WATCHED]
+        self._of_data = self._diversity(torch.from_numpy(data.images[chosen]), torch.from_numpy(data.labels[chosen]))
+
+    def take(self) -> dict[str, float]:
+        """``diversity``, where the data have any."""
+        noise, labels = self._exhibit.noise[:WATCHED], self._exhibit.labels[:WATCHED]
+        drawn = self._exhibit.task.draw(noise, labels)
+        return {"diversity": self._diversity(drawn * 127.5, labels) / self._of_data} if self._of_data else {}
+
+    def _diversity(self, pictures: Tensor, labels: Tensor) -> float:
+        return diversity(pictures, labels if self._exhibit.task.recipe.conditional else None)
+
+
+def _advice(recipe: LabelRecipe) -> dict[str, str]:
+    """What to try, by monitor."""
+    objective, rates = recipe.objective, recipe.optimiser
+    calmer = f"a lower optimiser.discriminator.lr (now {rates.discriminator.lr:g})"
+    if not objective.r1:
+        calmer += ", objective.r1=0.5"
+    if objective.adversarial != "relativistic":
+        calmer += ", objective.adversarial=relativistic"
+    return {
+        "D too strong": calmer,
+        "G collapsed": calmer + ", and an earlier end (train.total_images), as collapse often comes late",
+        "no learning": f"a higher optimiser.generator.lr (now {rates.generator.lr:g}), or a later fall of it "
+        "(train.lr_decay_start_images, train.lr_decay_share)",
+    }

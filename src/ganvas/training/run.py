@@ -33,6 +33,8 @@ from ganvas.training.folder import (
 from ganvas.training.label_subject import LabelSubject
 from ganvas.training.loop import training_loop
 from ganvas.training.matmul import MatmulRoute, is_exact, matmul_route
+from ganvas.training.memory import freed_memory_kept
+from ganvas.training.segment_subject import SegmentSubject
 from ganvas.training.stats import Progress, read_stats
 from ganvas.training.subject import Subject
 from ganvas.training.translate_subject import TranslateSubject
@@ -43,7 +45,7 @@ class TrainingRun:
 
     Opening one checks everything that can be wrong before a picture is drawn: the recipe, the data, the folder, and
     that the folder's earlier part was made by the same recipe on the same data. ``len(run)`` is the number of
-    records that are still to come.
+    records that are still to come; fewer do where patience runs out.
 
     Args:
         recipe: what to train; ``train.epochs`` is resolved to ``train.total_images`` here.
@@ -69,6 +71,8 @@ class TrainingRun:
             read_header(resolve_model(recipe.init.model))
 
     def __len__(self) -> int:
+        if self.complete:
+            return 0
         train = self.recipe.train
         images, ticks = self.images_seen, 0
         while images < train.total_images:
@@ -86,8 +90,11 @@ class TrainingRun:
 
     @property
     def complete(self) -> bool:
-        """Whether the run has seen all the images that its recipe names."""
-        return self.images_seen >= self.recipe.train.total_images
+        """Whether the run has seen all the images that its recipe names, or stopped early for want of progress."""
+        images = self.images_seen
+        if images >= self.recipe.train.total_images:
+            return True
+        return any(line["images"] == images and line.get("finished", False) for line in self.stats)
 
     @property
     def model_path(self) -> Path:
@@ -117,7 +124,7 @@ class TrainingRun:
         with only_process(self.folder), contextlib.closing(records):
             # The route is set for the whole process, so only while the loop has the word.
             while True:
-                with matmul_route(route):
+                with matmul_route(route), freed_memory_kept():
                     progress = next(records, None)
                 if progress is None:
                     return
@@ -164,4 +171,6 @@ def open_subject(recipe: config.Recipe) -> Subject:
             return LabelSubject(recipe)
         case config.TranslateRecipe():
             return TranslateSubject(recipe)
+        case config.SegmentRecipe():
+            return SegmentSubject(recipe)
     raise AssertionError(f"a recipe of task '{recipe.task}' without a subject")

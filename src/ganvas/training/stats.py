@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 import math
 import sys
-from dataclasses import asdict, dataclass, field
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import torch
 from torch import Tensor
@@ -18,7 +19,16 @@ from ganvas.files import atomic_write, cannot_write
 
 @dataclass(frozen=True)
 class Progress:
-    """The state of a training run at one tick; losses and accuracies are means since the last tick."""
+    """The state of a training run at one tick; losses and accuracies are means since the last tick.
+
+    Attributes:
+        seconds: of training so far, without what was measured, drawn and written.
+        metrics: measured at this tick on data held out, or empty.
+        signs: what the monitors look at beside losses, accuracies and metrics, where it was taken at this tick.
+        warnings: by monitor, what it sees and what to try, in one line each.
+        validation_share: share of the time so far, in [0, 1], that went into ``metrics`` and ``signs``.
+        finished: whether training ends here, be it that all images were seen or that patience ran out.
+    """
 
     images: int
     total_images: int
@@ -30,6 +40,15 @@ class Progress:
     gradient_norms: dict[str, float]
     peak_memory_mb: float | None
     metrics: dict[str, float] = field(default_factory=dict)
+    signs: dict[str, float] = field(default_factory=dict)
+    warnings: dict[str, str] = field(default_factory=dict)
+    validation_share: float = 0.0
+    finished: bool = False
+
+    @classmethod
+    def from_line(cls, line: Mapping[str, Any]) -> Self:
+        """The record of a line of ``stats.jsonl``, of an earlier version too."""
+        return cls(**{each.name: line[each.name] for each in fields(cls) if each.name in line})
 
     @property
     def seconds_left(self) -> float:
@@ -90,10 +109,14 @@ def read_stats(path: Path) -> list[dict[str, Any]]:
     return lines
 
 
-def drop_stats_after(path: Path, images: int) -> None:
-    """Remove what a killed run wrote after the checkpoint at ``images``, so that each tick stands there once."""
+def drop_stats_after(path: Path, images: int) -> list[Progress]:
+    """Remove what a killed run wrote after the checkpoint at ``images``, so that each tick stands there once.
+
+    Returns the records that stay.
+    """
     kept = [line for line in read_stats(path) if line["images"] <= images]
     atomic_write(path, "".join(json.dumps(line) + "\n" for line in kept).encode())
+    return [Progress.from_line(line) for line in kept]
 
 
 def peak_memory_mb(device: torch.device) -> float | None:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeVar
 
 import torch
@@ -40,10 +40,13 @@ class Work:
         step: (*batch, images_seen) -> named scalars, one update of the networks.
         batches: the data.
         probe: None where nothing can judge the drawings.
-        every_images: images between two measurements of the probe.
+        every_images: images between two measurements of the probe and of the signs.
         best_by: the probe's metric that decides which model is kept; empty: the last is.
         sheet: the fixed samples as the task draws them now.
         header: the model file's header for (images seen, metrics).
+        patience_images: images without a better ``best_by`` after which training stops; 0: it does not.
+        signs: cheap numbers for :mod:`ganvas.training.monitors`, as the task draws now.
+        advice: what to try, by monitor.
     """
 
     task: Task
@@ -54,6 +57,9 @@ class Work:
     best_by: str
     sheet: Callable[[], Image.Image]
     header: Callable[[int, dict[str, float]], ModelHeader]
+    patience_images: int = 0
+    signs: Callable[[], dict[str, float]] = dict
+    advice: Mapping[str, str] = field(default_factory=dict)
 
 
 class Subject(Protocol):

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import torch
 from PIL import Image
+from torch import Tensor
 
 from ganvas import __version__
 from ganvas.config import TranslateRecipe
@@ -15,12 +17,24 @@ from ganvas.data.pairs import PairImages, open_pairs
 from ganvas.data.pairs.batches import PairBatches, load_side
 from ganvas.errors import GanvasError
 from ganvas.files import cache_folder
+from ganvas.metrics import pictures as picture_metrics
 from ganvas.model_file import TrainingData, TranslateHeader
 from ganvas.pictures import Pixels, grid, to_uint8
 from ganvas.tasks import TranslateTask
+from ganvas.training.signs import diversity
 from ganvas.training.subject import Work, resolve
 
 SHOWN = 8
+WATCHED = 32  # training pairs that the monitors look at
+LEAST_CHROMA = 3.0  # of targets with colours that could be missed
+METRICS: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
+    "l1": picture_metrics.l1,
+    "psnr": picture_metrics.psnr,
+    "ssim": picture_metrics.ssim,
+    "ms_ssim": picture_metrics.ms_ssim,
+    "edge_agreement": picture_metrics.edge_agreement,
+    "colour_distance": picture_metrics.colour_distance,
+}
 log = logging.getLogger(__name__)
 
 
@@ -90,16 +104,21 @@ class TranslateSubject:
                 metrics=metrics,
             )
 
-        samples = recipe.validation.samples
+        validation = recipe.validation
+        held_out = _Measured(task, self._held_out, validation.metric, validation.samples)
+        learned = _Measured(task, data, validation.metric, min(validation.samples, WATCHED))
         return Work(
             task=task,
             step=task.step,
             batches=PairBatches(data, recipe.data, recipe.train.batch_size, recipe.train.seed, device),
-            probe=_HeldOutProbe(task, self._held_out, samples) if len(self._held_out) else None,
-            every_images=recipe.validation.every_images,
-            best_by=recipe.validation.metric,
+            probe=held_out if len(self._held_out) else None,
+            every_images=validation.every_images,
+            best_by=_name(validation.metric, recipe.data.size),
             sheet=_Exhibit(task, self._held_out if len(self._held_out) else data).sheet,
             header=header,
+            patience_images=validation.patience_images,
+            signs=learned.signs,
+            advice=_advice(recipe),
         )
 
 
@@ -114,7 +133,7 @@ class _Exhibit:
 
     def sheet(self) -> Image.Image:
         data = self._data
-        drawn = _drawn(self._task, data, self._chosen)
+        drawn = _drawn(self._task, data.sources[self._chosen], data.labels[self._chosen])
         rows = []
         for index, picture in zip(self._chosen, drawn, strict=True):
             source = data.source_preparation.shown(np.moveaxis(data.sources[index], 0, -1)[None])
@@ -123,26 +142,95 @@ class _Exhibit:
         return grid(np.stack(rows), 6, gap=4)
 
 
-class _HeldOutProbe:
-    """``l1``: mean absolute distance of drawn and true held-out targets, both in [-1, 1], without hints."""
+class _Measured:
+    """``l1`` and the recipe's metric of what is drawn of the same pairs every time, without hints.
 
-    def __init__(self, task: TranslateTask, data: PairImages, samples: int) -> None:
+    Of pairs that are larger than training's pictures, the middle counts.
+    """
+
+    def __init__(self, task: TranslateTask, data: PairImages, metric: str, samples: int) -> None:
         self._task = task
         self._data = data
+        self._metric = metric
         self._chosen = np.unique(np.linspace(0, len(data) - 1, min(samples, len(data))).round().astype(int))
 
     def measure(self) -> dict[str, float]:
-        drawn = _drawn(self._task, self._data, self._chosen).astype(np.float64)
-        true = np.moveaxis(self._data.targets[self._chosen], 1, 3).astype(np.float64)
-        return {"l1": float(np.abs(drawn - true).mean() / 127.5)}
+        """Means over the pairs."""
+        drawn, true = self._both()
+        return {name: self._mean(metric, drawn, true) for name, metric in self._metrics().items()}
+
+    def signs(self) -> dict[str, float]:
+        """What the monitors look at, of pairs to learn from."""
+        drawn, true = self._both()
+        name, metric = list(self._metrics().items())[-1]
+        signs = {f"train_{name}": self._mean(metric, drawn, true)}
+        of_data = diversity(true)
+        if of_data:
+            signs["diversity"] = diversity(drawn) / of_data
+        if true.shape[1] == 3:
+            chroma = float(picture_metrics.chroma(true).mean())
+            if chroma >= LEAST_CHROMA:
+                signs["chroma"] = float(picture_metrics.chroma(drawn).mean()) / chroma
+        return signs
+
+    def _metrics(self) -> dict[str, Callable[[Tensor, Tensor], Tensor]]:
+        """By the name that figures go by; the recipe's own comes last."""
+        chosen = {_name(self._metric, self._task.recipe.data.size): METRICS[self._metric]} if self._metric else {}
+        return {"l1": METRICS["l1"]} | chosen
+
+    def _both(self) -> tuple[Tensor, Tensor]:
+        """Drawn and true pictures, uint8 (n, C, S, S)."""
+        data, size = self._data, self._task.recipe.data.size
+        drawn = _drawn(self._task, _middle(data.sources[self._chosen], size), data.labels[self._chosen])
+        true = np.ascontiguousarray(_middle(data.targets[self._chosen], size))
+        return torch.from_numpy(np.moveaxis(drawn, 3, 1)), torch.from_numpy(true)
+
+    def _mean(self, metric: Callable[[Tensor, Tensor], Tensor], drawn: Tensor, true: Tensor) -> float:
+        # A few at a time: metrics work in float64, some with several copies.
+        values = [metric(drawn[at : at + SHOWN], true[at : at + SHOWN]) for at in range(0, len(drawn), SHOWN)]
+        return float(torch.cat(values).mean())
 
 
-def _drawn(task: TranslateTask, data: PairImages, chosen: np.ndarray[Any, Any]) -> Pixels:
-    """Translations (n, S, S, C) uint8 of the chosen pairs' sources, a few at a time."""
+def _name(metric: str, size: int) -> str:
+    """What the recipe's metric is called where pictures are small: of fewer scales it is another number."""
+    return picture_metrics.ms_ssim_name(size) if metric == "ms_ssim" else metric
+
+
+def _middle(pictures: Pixels, size: int) -> Pixels:
+    """The middle square of ``size`` pixels of (n, C, H, W)."""
+    top, left = ((side - size) // 2 for side in pictures.shape[2:])
+    return pictures[:, :, top : top + size, left : left + size]
+
+
+def _drawn(task: TranslateTask, sources: Pixels, labels: np.ndarray[Any, Any]) -> Pixels:
+    """Translations (n, S, S, Ct) uint8 of ``sources`` (n, Cs, S, S), a few at a time."""
     pictures = []
-    for start in range(0, len(chosen), SHOWN):
-        part = chosen[start : start + SHOWN]
-        sources = torch.from_numpy(np.ascontiguousarray(data.sources[part])).to(task.device)
-        labels = torch.from_numpy(data.labels[part]).to(task.device)
-        pictures.append(to_uint8(np.moveaxis(task.draw(sources, labels).cpu().numpy(), 1, 3)))
+    for start in range(0, len(sources), SHOWN):
+        part = torch.from_numpy(np.ascontiguousarray(sources[start : start + SHOWN])).to(task.device)
+        classes = torch.from_numpy(labels[start : start + SHOWN]).to(task.device)
+        pictures.append(to_uint8(np.moveaxis(task.draw(part, classes).cpu().numpy(), 1, 3)))
     return np.concatenate(pictures)
+
+
+def _advice(recipe: TranslateRecipe) -> dict[str, str]:
+    """What to try, by monitor."""
+    objective, rates = recipe.objective, recipe.optimiser
+    calmer = f"a lower optimiser.discriminator.lr (now {rates.discriminator.lr:g})"
+    if not objective.r1:
+        calmer += ", objective.r1=1.0"
+    if not objective.augment:
+        calmer += ", objective.augment=true"
+    if objective.adversarial == "bce" and not objective.halve_discriminator:
+        calmer += ", objective.halve_discriminator=true"
+    stop = "" if recipe.validation.metric else "validation.metric, so that the best model is kept, "
+    return {
+        "D too strong": calmer,
+        "G collapsed": f"objective.l1_weight up (now {objective.l1_weight:g}, of kind {objective.kind}), "
+        "lower learning rates, and `ganvas data preview`: sources that are all alike cannot be told apart",
+        "overfitting": f"more pairs, data.jitter and data.flip on, a smaller generator.width, {stop}"
+        "or an end where it is best (validation.patience_images)",
+        "no learning": f"a higher optimiser.generator.lr (now {rates.generator.lr:g}), or a later fall of it "
+        "(train.lr_decay_start_images, train.lr_decay_share)",
+        "grey output": "an adversarial term (objective.kind=l1+cgan), less objective.l1_weight "
+        f"(now {objective.l1_weight:g}), or dabs of colour (hints.enabled=true)",
+    }

@@ -1,0 +1,42 @@
+"""Builds the studio's page into the package, so that whoever installs a wheel needs no Node."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+from hatchling.builders.hooks.plugin.interface import BuildHookInterface
+
+NO_NODE = (
+    "ganvas: building the studio's page needs Node 20.19 or newer, and npm was not found; install Node, "
+    "or install without the page by `pip install --editable .`."
+)
+
+
+class CustomBuildHook(BuildHookInterface):
+    """Runs ``npm ci`` and ``npm run build`` in ``web/``."""
+
+    def initialize(self, version: str, build_data: dict[str, Any]) -> None:
+        """Build the page and have it packed, though git ignores it.
+
+        An editable install leaves it to ``make web``; a source distribution brings it along.
+
+        Raises:
+            SystemExit: there is no npm, or it failed; the message is one line.
+        """
+        root = Path(self.root)
+        page = root / "src" / "ganvas" / "studio" / "static" / "index.html"
+        if version == "editable":
+            return
+        build_data["artifacts"].append("/src/ganvas/studio/static/**")
+        if (root / "PKG-INFO").is_file() and page.is_file():
+            return
+        npm = shutil.which("npm")
+        if npm is None:
+            raise SystemExit(NO_NODE)
+        for command in (["ci"], ["run", "build"]):
+            done = subprocess.run([npm, *command], cwd=root / "web", check=False)
+            if done.returncode != 0:
+                raise SystemExit(f"ganvas: `npm {' '.join(command)}` failed in web/; its output above says why.")

@@ -1,0 +1,44 @@
+"""The recipe of the task photo -> label map: a segmenter, by which drawn photos are judged."""
+
+from __future__ import annotations
+
+from typing import Literal, Self
+
+from pydantic import Field, model_validator
+
+from ganvas.config.settings import Adam, AnyValidation, GeneratorOptimiser, Recipe, Train
+from ganvas.config.translate import PairData, Translator, UnetGenerator
+
+
+class SegmentValidation(AnyValidation):
+    """The scores measured while training, on held-out pairs: of ``val`` where there is such a split, else ``test``."""
+
+    metric: Literal["", "mean_iou", "pixel_accuracy", "class_accuracy"] = Field(
+        "mean_iou", description="decides which model is kept as the run's; empty: the last"
+    )
+    samples: int = Field(256, ge=1)
+    every_images: int = Field(2_000, ge=1)
+
+
+class SegmentRecipe(Recipe):
+    """A complete training configuration of a segmenter: the generator's last layer gives a logit a class."""
+
+    task: Literal["segment"]
+    data: PairData
+    generator: Translator = UnetGenerator()
+    optimiser: GeneratorOptimiser = GeneratorOptimiser(generator=Adam())
+    train: Train
+    validation: SegmentValidation = SegmentValidation()
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Self:
+        data = self.data
+        if (data.source, data.target) != ("picture", "labels"):
+            raise ValueError('a segmenter goes from picture to label map: data.source "picture", data.target "labels"')
+        if not data.palette:
+            raise ValueError("data.palette must name the classes of a label map: camvid, or a CSV file")
+        if data.labels or data.vary_lines:
+            raise ValueError("data.labels and data.vary_lines are not for segmenters: leave them out")
+        if self.generator.norm == "spade":
+            raise ValueError('generator.norm "spade" modulates by a label map, which is what a segmenter has to find')
+        return self

@@ -1,0 +1,257 @@
+"""The generators as ONNX graphs: the same arithmetic, in the forms that suit a runtime best.
+
+Written out instead of traced, as PyTorch's exporters fix what is to stay open: the batch, the height and width with the
+padding to a multiple, and the bottleneck that may or may not be a single pixel. That both say the same is measured
+with every export (:mod:`ganvas.exporting.agreement`). Dropout is off.
+"""
+
+from __future__ import annotations
+
+from functools import singledispatch
+from typing import Any
+
+import numpy as np
+from onnx import TensorProto
+from torch import Tensor, nn
+
+from ganvas.errors import GanvasError
+from ganvas.exporting.graph import Graph
+from ganvas.models import ConvGenerator, DenseConditionalGenerator, DenseGenerator, PaperGenerator, Translator
+from ganvas.models.conv import SLOPE as CONV_SLOPE
+from ganvas.models.dense import LabelDense
+from ganvas.models.norms import EPSILON, BatchNorm, Film, InstanceNorm, Spade
+from ganvas.models.pix2pix import SLOPE, ResizeConvolution, SubPixelConvolution
+
+END = np.iinfo(np.int64).max
+# What three weights add up to where they meet doubled pixels: rows are the four places of single ones.
+TIES = np.array([[0, 0, 1], [0, 1, 1], [1, 1, 0], [1, 0, 0]], dtype=np.float32)
+
+
+@singledispatch
+def written(network: nn.Module, graph: Graph) -> str:
+    """Write ``network`` into ``graph`` and give back the name of its output.
+
+    Inputs are ``noise`` (batch, latent), or ``source`` (batch, channels, height, width) of any height and width, and
+    where the network takes a class ``labels`` (batch,) int64.
+
+    Raises:
+        GanvasError: no generator, or one that cannot be exported yet.
+    """
+    raise GanvasError(f"a {type(network).__name__} cannot be exported to ONNX yet")
+
+
+# From noise and labels
+
+
+@written.register
+def _(network: DenseGenerator, graph: Graph) -> str:
+    h = graph.input("noise", ["batch", network.latent])
+    for number, layer in enumerate(network.hidden):
+        h = graph.add("Relu", _dense(graph, f"hidden.{number}", layer, h))
+    drawn = graph.add("Tanh", _dense(graph, "output", network.output, h))
+    return _reshaped(graph, drawn, -1, *network.picture_shape)
+
+
+@written.register
+def _(network: DenseConditionalGenerator, graph: Graph) -> str:
+    h = graph.add("Relu", _joined(network, graph))
+    drawn = graph.add("Tanh", _dense(graph, "output", network.output, h))
+    return _reshaped(graph, drawn, -1, *network.picture_shape)
+
+
+@written.register
+def _(network: PaperGenerator, graph: Graph) -> str:
+    h = graph.add("Relu", _joined(network, graph))
+    drawn = graph.add("Sigmoid", _dense(graph, "output", network.output, h))
+    return _reshaped(graph, drawn, -1, *network.picture_shape)
+
+
+@written.register
+def _(network: ConvGenerator, graph: Graph) -> str:
+    hidden = _dense(graph, "noise", network.noise, graph.input("noise", ["batch", network.latent]))
+    labels = graph.input("labels", ["batch"], TensorProto.INT64)
+    hidden = graph.add("Add", hidden, graph.add("Gather", graph.weight("label.weight", network.label.weight), labels))
+    hidden = _leaky(graph, _dense(graph, "mix", network.mix, _leaky(graph, hidden, CONV_SLOPE)), CONV_SLOPE)
+    h = _reshaped(graph, _dense(graph, "spread", network.spread, hidden), -1, *network.coarse_shape)
+    side = network.coarse_shape[1]
+    block: Any
+    for number, block in enumerate(network.blocks):
+        if number:
+            h, side = _up_twice(graph, f"ups.{number - 1}", network.ups[number - 1], h), 2 * side
+        update = _modulated(graph, f"blocks.{number}.modulated", block.modulated, h, hidden, side)
+        h = graph.add("Add", h, _convolution(graph, f"blocks.{number}.conv", block.conv, update))
+    painted = _convolution(graph, "paint", network.paint, _modulated(graph, "last", network.last, h, hidden, side))
+    return graph.add("Tanh", _pixels_from_channels(graph, painted))
+
+
+def _joined(network: DenseConditionalGenerator | PaperGenerator, graph: Graph) -> str:
+    """The joint layer of noise and label, before its activation."""
+    noise = _dense(graph, "noise", network.noise, graph.input("noise", ["batch", network.latent]))
+    layer: LabelDense = network.label
+    table = graph.weight("label.weight", layer.weight.t(), axis=1)
+    looked_up = graph.add("Gather", table, graph.input("labels", ["batch"], TensorProto.INT64))
+    label = graph.add("Add", looked_up, graph.weight("label.bias", layer.bias))
+    both = graph.add("Concat", graph.add("Relu", noise), graph.add("Relu", label), axis=1)
+    return _dense(graph, "joint", network.joint, both)
+
+
+def _modulated(graph: Graph, name: str, layer: Any, h: str, hidden: str, side: int) -> str:
+    """Group norm within each picture, scaled and shifted by the hidden vector, then LeakyReLU; maps of ``side``²."""
+    groups, channels = layer.norm.num_groups, layer.norm.num_channels
+    normalised = _normalised(graph, _reshaped(graph, h, 0, groups, -1), groups, layer.norm.eps)
+    normalised = _reshaped(graph, normalised, 0, channels, side, side)
+    style = _per_channel(graph, _dense(graph, f"{name}.style", layer.style, hidden))
+    return _leaky(graph, _scaled_and_shifted(graph, normalised, style), CONV_SLOPE)
+
+
+# From picture to picture
+
+
+@written.register
+def _(network: Translator, graph: Graph) -> str:
+    return graph.add("Tanh", _logits(network, graph))
+
+
+def _logits(network: Translator, graph: Graph) -> str:
+    # Of a module's attributes torch's types know next to nothing.
+    down: Any = network.encoder[0]
+    up: Any
+    channels = down.conv.in_channels
+    source = graph.input("source", ["batch", channels, "height", "width"])
+    labels = graph.input("labels", ["batch"], TensorProto.INT64) if network.classes else None
+    size = graph.add("Shape", source, start=2)
+    padded, before = _padded(graph, source, size, network.multiple)
+    maps, h = [], padded
+    levels = len(network.encoder)
+    for level, down in enumerate(network.encoder):
+        if down.activation:
+            h = _leaky(graph, h, SLOPE)
+        maps.append(h)
+        h = _convolution(graph, f"encoder.{level}.conv", down.conv, h)
+        if down.norm is not None:
+            h = _norm(graph, f"encoder.{level}.norm", down.norm, h, innermost=level == levels - 1)
+    for layer, up in enumerate(network.decoder):
+        if network.skips and layer:
+            skip = maps[levels - layer]
+            h = graph.add("Concat", *([skip, h] if network.skip_first else [h, skip]), axis=1)
+        h = _up_twice(graph, f"decoder.{layer}.conv", up.conv, graph.add("Relu", h))
+        if isinstance(up.norm, Spade):
+            h = _spade(graph, f"decoder.{layer}.norm", up.norm, h, padded, 2 ** (levels - 1 - layer))
+        elif up.norm is not None:
+            h = _norm(graph, f"decoder.{layer}.norm", up.norm, h)
+        if up.film is not None:
+            assert labels is not None
+            h = _film(graph, f"decoder.{layer}.film", up.film, h, labels)
+    return graph.add("Slice", h, before, graph.add("Add", before, size), graph.integers(2, 3))
+
+
+def _padded(graph: Graph, source: str, size: str, multiple: int) -> tuple[str, str]:
+    """The picture in the middle of the next larger multiple, its border repeated, and (top, left) of it there."""
+    missing = graph.add("Mod", graph.add("Neg", size), graph.integers(multiple))
+    before = graph.add("Div", missing, graph.integers(2))
+    pads = graph.add("Concat", before, graph.add("Sub", missing, before), axis=0)
+    return graph.add("Pad", source, pads, "", graph.integers(2, 3), mode="edge"), before
+
+
+def _norm(graph: Graph, name: str, norm: Any, x: str, *, innermost: bool = False) -> str:
+    gain, shift = graph.weight(f"{name}.weight", norm.weight), graph.weight(f"{name}.bias", norm.bias)
+    if isinstance(norm, BatchNorm) and norm.statistics == "running":
+        averages = [graph.weight(f"{name}.{part}", getattr(norm, part)) for part in ("running_mean", "running_var")]
+        return graph.add("BatchNormalization", x, gain, shift, *averages, epsilon=norm.eps)
+    normalised = graph.add("InstanceNormalization", x, gain, shift, epsilon=EPSILON)
+    if not (innermost and isinstance(norm, InstanceNorm)):
+        return normalised
+    # The layer leaves a single pixel as it is; only the innermost map can be one.
+    columns = [
+        graph.floats(f"{name}.{part}.column", value.detach().cpu().numpy()[:, None, None])
+        for part, value in (("weight", norm.weight), ("bias", norm.bias))
+    ]
+    plain = graph.add("Add", graph.add("Mul", x, columns[0]), columns[1])
+    pixels = graph.add("ReduceProd", graph.add("Shape", x, start=2))
+    return graph.add("Where", graph.add("Equal", pixels, graph.integers(1)), plain, normalised)
+
+
+def _spade(graph: Graph, name: str, spade: Spade, x: str, label_map: str, step: int) -> str:
+    """``label_map`` is ``step`` times as large as ``x``, and the middle of every ``step``-th cell is looked at."""
+    middle = graph.integers(step // 2, step // 2)
+    resized = graph.add(
+        "Slice", label_map, middle, graph.integers(END, END), graph.integers(2, 3), graph.integers(step, step)
+    )
+    hidden = graph.add("Relu", _convolution(graph, f"{name}.shared", spade.shared, resized))
+    modulation = _convolution(graph, f"{name}.modulation", spade.modulation, hidden)
+    normalised = _normalised(graph, x, spade.modulation.out_channels // 2, EPSILON)
+    return _scaled_and_shifted(graph, normalised, modulation)
+
+
+def _film(graph: Graph, name: str, film: Film, x: str, labels: str) -> str:
+    table = graph.weight(f"{name}.modulation.weight", film.modulation.weight)
+    return _scaled_and_shifted(graph, x, _per_channel(graph, graph.add("Gather", table, labels)))
+
+
+# Layers
+
+
+def _dense(graph: Graph, name: str, layer: Any, x: str) -> str:
+    weight, bias = graph.weight(f"{name}.weight", layer.weight), graph.weight(f"{name}.bias", layer.bias)
+    return graph.add("Gemm", x, weight, bias, transB=1)
+
+
+def _convolution(graph: Graph, name: str, layer: Any, x: str) -> str:
+    weight = graph.weight(f"{name}.weight", layer.weight)
+    pads = [int(padding) for padding in layer.padding] * 2
+    return graph.add("Conv", x, weight, *_bias(graph, name, layer.bias), pads=pads, strides=list(layer.stride))
+
+
+def _up_twice(graph: Graph, name: str, layer: Any, x: str) -> str:
+    """Any of the layers that double a map's sides."""
+    match layer:
+        case SubPixelConvolution():
+            return _pixels_from_channels(graph, _convolution(graph, name, layer, x))
+        case ResizeConvolution():
+            # As the transposed convolution that it equals, its weights tied by the runtime as it loads them: the file
+            # has nine numbers for sixteen.
+            raw = graph.weight(f"{name}.weight", layer.weight)
+            rows = graph.add("MatMul", graph.floats("ties", TIES), raw)
+            tied = graph.add("MatMul", rows, graph.floats("ties.transposed", TIES.T))
+            weight = graph.add("Transpose", tied, perm=[1, 0, 2, 3])
+        case nn.ConvTranspose2d():
+            weight = graph.weight(f"{name}.weight", layer.weight, axis=1)
+        case _:
+            raise GanvasError(f"a {type(layer).__name__} cannot be exported to ONNX yet")
+    return graph.add(
+        "ConvTranspose", x, weight, *_bias(graph, name, layer.bias), kernel_shape=[4, 4], pads=[1] * 4, strides=[2, 2]
+    )
+
+
+def _bias(graph: Graph, name: str, bias: Tensor | None) -> list[str]:
+    return [] if bias is None else [graph.weight(f"{name}.bias", bias)]
+
+
+def _pixels_from_channels(graph: Graph, x: str) -> str:
+    return graph.add("DepthToSpace", x, blocksize=2, mode="CRD")
+
+
+def _normalised(graph: Graph, x: str, channels: int, epsilon: float) -> str:
+    """Each channel of each picture to mean 0 and variance 1."""
+    ones = graph.floats(f"ones.{channels}", np.ones(channels))
+    zeros = graph.floats(f"zeros.{channels}", np.zeros(channels))
+    return graph.add("InstanceNormalization", x, ones, zeros, epsilon=epsilon)
+
+
+def _scaled_and_shifted(graph: Graph, x: str, modulation: str) -> str:
+    """x (N, C, ...) * (1 + gamma) + beta, of ``modulation`` (N, 2C, ...) the first half being gamma."""
+    gamma, beta = graph.add_many("Split", 2, modulation, axis=1, num_outputs=2)
+    return graph.add("Add", graph.add("Mul", x, graph.add("Add", gamma, graph.floats("one", np.ones(())))), beta)
+
+
+def _per_channel(graph: Graph, vector: str) -> str:
+    """(N, C) as (N, C, 1, 1)."""
+    return graph.add("Unsqueeze", vector, graph.integers(2, 3))
+
+
+def _reshaped(graph: Graph, x: str, *shape: int) -> str:
+    return graph.add("Reshape", x, graph.integers(*shape))
+
+
+def _leaky(graph: Graph, x: str, slope: float) -> str:
+    return graph.add("LeakyRelu", x, alpha=slope)

@@ -1,0 +1,81 @@
+"""A model as an .onnx file that draws the same, which is measured before the file is kept."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
+
+from ganvas.errors import GanvasError, UsageError
+from ganvas.exporting.agreement import Difference, difference
+from ganvas.files import atomic_write
+from ganvas.inference import is_export, model_name, resolve_model
+from ganvas.inference.onnx_file import ENDING, OnnxGenerator, require_onnx
+from ganvas.model_file import LabelHeader, TranslateHeader, load_model
+
+if TYPE_CHECKING:
+    from ganvas.exporting.graph import Precision
+
+PRECISIONS = ("fp32", "fp16", "int8")
+OPSET = 21  # onnxruntime since 1.18, of May 2024, reads it
+MOST_DIFFERENCE = 1e-3
+
+
+@dataclass(frozen=True)
+class Exported:
+    """An export that was written.
+
+    Attributes:
+        path: the file.
+        bytes: its size.
+        precision: of its weights.
+        opset: of its operators.
+        random: how far onnxruntime is from PyTorch on random input, the weights being in float32.
+        real: the same on drawings, or on noise under every label.
+        loss: how far the rounded weights are from float32 on the latter; None where they are not rounded.
+    """
+
+    path: Path
+    bytes: int
+    precision: str
+    opset: int
+    random: Difference
+    real: Difference
+    loss: Difference | None
+
+
+def export_onnx(model: str | Path, out: str | Path, *, precision: str = "fp32", opset: int = OPSET) -> Exported:
+    """Write ``model`` as the file ``out``; see :func:`ganvas.export`."""
+    path = Path(out)
+    if path.suffix.lower() != ENDING:
+        raise UsageError(f"cannot export to '{path}': expected FILE{ENDING}")
+    if precision not in PRECISIONS:
+        raise UsageError(f"precision is {precision!r}: expected {', '.join(PRECISIONS)}")
+    source = resolve_model(model)
+    if is_export(source):
+        raise UsageError(f"'{source}' is an export: give the .safetensors or the run that it was made of")
+    require_onnx()
+    from ganvas.exporting.build import build, check_opset  # Here, as it needs the extra.
+
+    check_opset(opset)
+    generator, header = load_model(source)
+    if type(header) not in (LabelHeader, TranslateHeader):
+        raise UsageError(f"model '{source}' is for measuring (task {header.task}): only generators are exported")
+    assert isinstance(header, LabelHeader | TranslateHeader)
+    whole = build(generator, header, "fp32", opset)
+    exact = OnnxGenerator(whole, header, f"the export of '{source}'")
+    random = difference(generator, exact, header, "random")
+    real = difference(generator, exact, header, "real")
+    worst = max(random.largest, real.largest)
+    if not worst <= MOST_DIFFERENCE:
+        raise GanvasError(
+            f"the export of '{model_name(source)}' draws otherwise than the model: they differ by up to {worst:.2g}, "
+            f"expected at most {MOST_DIFFERENCE:g}. Nothing was written; please report it."
+        )
+    loss = None
+    if precision != "fp32":
+        whole = build(generator, header, cast("Precision", precision), opset)
+        rounded = OnnxGenerator(whole, header, f"the export of '{source}'")
+        loss = difference(generator, rounded, header, "real")
+    atomic_write(path, whole)
+    return Exported(path, len(whole), precision, opset, random, real, loss)

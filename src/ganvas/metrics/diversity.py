@@ -1,0 +1,97 @@
+"""How much a translator varies what it draws from one input: pairwise distances between its variations.
+
+Pictures of one input that are all alike score 0, whatever they look like. More is not better without end: noise is
+diverse too, so the figures are read beside those of quality.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Mapping
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ganvas.errors import GanvasError
+from ganvas.metrics.figures import Figure, figure_of_mean
+from ganvas.metrics.pictures import PictureMetric, l1, ms_ssim, ms_ssim_name, scales_of
+from ganvas.metrics.sets import Setting
+from ganvas.metrics.translation import Labels
+from ganvas.pictures import Pixels
+
+VARIATIONS = 4
+MOST_INPUTS = 50
+L1 = "diversity_l1"
+
+
+def variation_distances(variations: Tensor) -> tuple[float, float]:
+    """Mean L1 (pictures in [-1, 1]) and mean 1 - MS-SSIM over all pairs of uint8 variations (V, C, H, W) of one input.
+
+    Of pictures below 176 pixels MS-SSIM is that of fewer scales: :func:`ganvas.metrics.pictures.ms_ssim_name`.
+
+    Raises:
+        GanvasError: fewer than two variations, or pictures smaller than SSIM's window.
+    """
+    if len(variations) < 2:
+        raise GanvasError(f"diversity is measured between variations: expected at least 2, found {len(variations)}.")
+    one, other = (list(side) for side in zip(*itertools.combinations(range(len(variations)), 2), strict=True))
+    a, b = variations[one], variations[other]
+    return float(l1(a, b).mean()), float((1 - ms_ssim(a, b)).mean())
+
+
+def diversity_name(side: int) -> str:
+    """What 1 - MS-SSIM between variations is called for pictures of this smaller side."""
+    return f"diversity_{ms_ssim_name(side)}"
+
+
+class Diversity:
+    """The metric as evaluation feeds it: see :class:`ganvas.metrics.sets.SetMetric`.
+
+    ``VARIATIONS`` of up to ``MOST_INPUTS`` inputs, spread over the set; means over inputs with their intervals.
+    """
+
+    def __init__(self, setting: Setting) -> None:
+        assert setting.vary is not None
+        self._vary = setting.vary
+        self._seed = setting.seed
+        count = len(setting.pairs)
+        self._chosen = set(np.linspace(0, count - 1, min(count, MOST_INPUTS)).round().astype(int).tolist())
+        self._side = min(setting.pairs.targets.shape[2:])
+        self._seen = 0
+        self._values: list[tuple[float, float]] = []
+
+    @property
+    def metrics(self) -> Mapping[str, PictureMetric]:
+        """How each figure is called and read."""
+        what = f"between {VARIATIONS} variations of one input, mean over pairs and inputs"
+        scales = "MS-SSIM" if scales_of(self._side) == 5 else f"MS-SSIM over {scales_of(self._side)} scales"
+        return {
+            L1: PictureMetric("Diversity, L1", "higher", 4, f"L1 {what}"),
+            diversity_name(self._side): PictureMetric("Diversity, MS-SSIM", "higher", 3, f"1 - {scales} {what}"),
+        }
+
+    def update(self, sources: Pixels, drawn: Pixels, true: Pixels, labels: Labels) -> None:
+        """Draw and measure the variations of the batch's chosen inputs; sources uint8 (n, Cs, S, S)."""
+        for at, (source, label) in enumerate(zip(sources, labels, strict=True)):
+            if self._seen + at in self._chosen:
+                variations = self._vary(source, int(label), VARIATIONS)
+                self._values.append(variation_distances(torch.from_numpy(np.array(variations))))
+        self._seen += len(sources)
+
+    def figures(self) -> dict[str, Figure]:
+        """What the translations score."""
+        distances, dissimilarities = zip(*self._values, strict=True)
+        return {
+            L1: figure_of_mean(distances, self._seed),
+            diversity_name(self._side): figure_of_mean(dissimilarities, self._seed),
+        }
+
+    def reference(self) -> dict[str, Figure]:
+        """Empty: there is one true picture of an input."""
+        return {}
+
+
+def diversity_metric(setting: Setting) -> Diversity | None:
+    """The metric, or None where the model has nothing to vary."""
+    return Diversity(setting) if setting.vary is not None else None

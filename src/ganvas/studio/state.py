@@ -1,0 +1,73 @@
+"""What the requests of one studio share."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from concurrent.futures import Future
+from dataclasses import dataclass
+from typing import Annotated, Any, TypeVar
+
+from fastapi import Depends, Request
+
+from ganvas.studio.catalogue import Catalogue
+from ganvas.studio.jobs import Jobs
+from ganvas.studio.problems import ProblemError
+from ganvas.studio.runs import Runs
+from ganvas.studio.settings import Settings
+from ganvas.studio.telemetry import Telemetry
+from ganvas.studio.workers import Pool
+
+Drawn = TypeVar("Drawn")
+
+
+@dataclass(frozen=True)
+class State:
+    """The parts, each of which keeps its own locks.
+
+    Attributes:
+        closing: set when the studio ends, so that streams of events do too.
+    """
+
+    settings: Settings
+    telemetry: Telemetry
+    catalogue: Catalogue
+    pool: Pool
+    jobs: Jobs
+    runs: Runs
+    closing: threading.Event
+
+
+def _state(request: Request) -> State:
+    state: State = request.app.state.studio
+    return state
+
+
+Studio = Annotated[State, Depends(_state)]
+
+
+async def drawn(request: Request, future: Future[Drawn]) -> Drawn:
+    """What ``future`` brings; forgotten where the page has gone in the meantime.
+
+    Raises:
+        ProblemError: as the worker does, or "superseded" for a page that is no longer there to read it.
+    """
+    waiting = asyncio.wrap_future(future)
+    gone = asyncio.ensure_future(_gone(request))
+    try:
+        both: set[asyncio.Future[Any]] = {waiting, gone}
+        await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
+        if not waiting.done():
+            raise ProblemError("superseded", "the page went away")
+        if waiting.cancelled():
+            raise ProblemError("busy", "the studio is being closed, or has unloaded the model: try again")
+        return waiting.result()
+    finally:
+        waiting.cancel()
+        gone.cancel()
+
+
+async def _gone(request: Request) -> None:
+    # The body has been read: nothing but the end of the connection comes.
+    while (await request.receive())["type"] != "http.disconnect":
+        pass

@@ -1,0 +1,464 @@
+"""Evaluation: numbers by their protocol and put down where the model is, which stays what it was to the bit."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from safetensors import safe_open
+
+import ganvas
+from ganvas import __version__
+from ganvas.api import Run
+from ganvas.cli.main import _run
+from ganvas.config import TranslateRecipe, parse_recipe, to_toml
+from ganvas.data.digits import embedded_digits
+from ganvas.data.pairs import open_pairs
+from ganvas.errors import GanvasError, UsageError
+from ganvas.evaluation import Evaluation, digits, evaluate, labels, recording, translations
+from ganvas.evaluation.label_metrics import LABEL_METRICS
+from ganvas.evaluation.text import to_json, to_markdown
+from ganvas.inference import Model, resolve_model
+from ganvas.metrics.digit_classifier import FEATURES, load_digit_classifier
+from ganvas.metrics.distances import FeatureStatistics, frechet_distance
+from ganvas.metrics.figures import Figure
+from ganvas.metrics.kernel_distance import kernel_distance
+from ganvas.metrics.pictures import PictureMetric
+from ganvas.metrics.sets import Setting
+from ganvas.metrics.translation import measure_targets, measure_translation
+from ganvas.model_file import TrainingData, TranslateHeader, read_header, save_model
+from ganvas.report.compare import compare
+from ganvas.report.entries import translator_of
+from idx_files import write_set
+
+COUNT = 60
+HELD_OUT = 6
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _fewer_pixels() -> Iterator[None]:
+    """Comparing pixels is what takes longest, and no more telling with more of them."""
+    patch = pytest.MonkeyPatch()
+    patch.setattr(labels, "SAMPLES_A_CLASS", 3)
+    patch.setattr(labels, "HELD_OUT", 20)
+    patch.setattr(labels, "WATCHED", 40)
+    yield
+    patch.undo()
+
+
+@pytest.fixture
+def run(finished_run: Run, tmp_path: Path) -> Path:
+    """A run folder of one's own."""
+    return Path(shutil.copytree(finished_run.folder, tmp_path / "run"))
+
+
+@pytest.fixture(scope="module")
+def evaluated(finished_run: Run) -> Evaluation:
+    return evaluate(str(finished_run.folder), count=COUNT)
+
+
+@pytest.fixture(scope="module")
+def translator(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The run folder of a translator with untrained weights, with dropout, and its pairs beside it."""
+    root = tmp_path_factory.mktemp("evaluate")
+    random = np.random.default_rng(0)
+    for split, count in (("train", 2), ("test", HELD_OUT)):
+        (root / "pairs" / split).mkdir(parents=True)
+        for i in range(count):
+            small = random.integers(0, 256, (4, 8, 3), dtype=np.uint8)
+            Image.fromarray(small).resize((64, 32)).save(root / "pairs" / split / f"{i}.png")
+    table: dict[str, Any] = {
+        "name": "tiny",
+        "task": "translate",
+        "data": {"path": str(root / "pairs"), "size": 32},
+        "generator": {"network": "unet", "width": 4, "norm": "instance", "dropout": 0.5},
+        "train": {"total_images": 100, "batch_size": 1},
+    }
+    recipe = parse_recipe(table, "tiny")
+    assert isinstance(recipe, TranslateRecipe)
+    data = open_pairs(recipe.data, "train")
+    torch.manual_seed(0)
+    header = TranslateHeader(
+        ganvas_version=__version__,
+        recipe=recipe.name,
+        generator=recipe.generator,
+        size=32,
+        source=data.source_preparation,
+        target=data.target_preparation,
+        hints=False,
+        data=TrainingData(source=data.source, fingerprint=data.fingerprint, licence="none"),
+        images_seen=100,
+    )
+    save_model(root / "run" / "model.safetensors", header.build(), header)
+    (root / "run" / "recipe.toml").write_text(to_toml(recipe))
+    return root / "run"
+
+
+# Digits
+
+
+def test_digits_are_drawn_for_the_held_out_labels_and_read_by_the_classifier(
+    evaluated: Evaluation, finished_run: Run
+) -> None:
+    held = embedded_digits("test")
+    order = np.random.default_rng((0, 4))
+    order.permutation(9_000)
+    chosen = order.permutation(len(held))[:COUNT]
+    wanted = [int(label) for label in held.labels[chosen]]
+    drawn = np.concatenate([part.images for part in Model(finished_run.folder).draw(wanted, count=COUNT, seed=0)])
+    classifier = load_digit_classifier()
+    sides = []
+    for images in (drawn, held.images[chosen]):
+        answers, features = classifier.logits_and_features(torch.from_numpy(images[..., 0])[:, None] / 127.5 - 1)
+        statistics = FeatureStatistics(FEATURES)
+        statistics.update(features)
+        sides.append((answers.argmax(dim=1).numpy(), statistics))
+    right = sides[0][0] == np.array(wanted)
+    assert evaluated.values["asked_accuracy"] == pytest.approx(right.mean())
+    assert evaluated.values["digit_frechet"] == pytest.approx(frechet_distance(sides[0][1], sides[1][1]), rel=1e-6)
+    assert evaluated.by_class is not None
+    assert evaluated.by_class.confusion.sum() == COUNT
+    assert evaluated.by_class.confusion.sum(axis=1).tolist() == np.bincount(wanted, minlength=10).tolist()
+    assert np.trace(evaluated.by_class.confusion) == right.sum()
+
+
+def test_real_pictures_stand_beside_every_digit_metric(evaluated: Evaluation) -> None:
+    assert list(evaluated.figures) == [name for name in LABEL_METRICS if name in evaluated.figures]
+    assert set(evaluated.reference) == set(evaluated.figures) == set(LABEL_METRICS)
+    assert evaluated.reference["asked_accuracy"].value > 0.95
+    assert evaluated.reference["digit_frechet"].value < evaluated.values["digit_frechet"]
+    assert evaluated.reference["parzen_log_likelihood"].value > evaluated.values["parzen_log_likelihood"]
+
+
+def test_same_seed_gives_the_same_digits(evaluated: Evaluation, finished_run: Run) -> None:
+    assert to_json(evaluate(str(finished_run.folder), count=COUNT)) == to_json(evaluated)
+    other = evaluate(str(finished_run.folder), count=COUNT, seed=1)
+    assert other.values["digit_frechet"] != evaluated.values["digit_frechet"]
+
+
+def test_features_of_many_pictures_are_not_all_kept(monkeypatch: pytest.MonkeyPatch, finished_run: Run) -> None:
+    monkeypatch.setattr(digits, "KEPT", 50)
+    monkeypatch.setattr(labels, "KEPT", 50)
+    seen: list[int] = []
+
+    def spy(a: torch.Tensor, b: torch.Tensor, seed: int) -> Figure:
+        seen.append(len(a))
+        return kernel_distance(a, b, seed)
+
+    monkeypatch.setattr(digits, "kernel_distance", spy)
+    found = evaluate(str(finished_run.folder), count=130)
+    assert seen == [50, 50]
+    assert found.by_class is not None
+    assert found.by_class.confusion.sum() == 130
+    assert any("first 50 are compared each with each" in note for note in found.notes)
+
+
+def test_more_pictures_than_there_are_real_ones_go_round_their_labels(finished_run: Run, tmp_path: Path) -> None:
+    data = write_set(tmp_path / "set", train=40, test=7, classes=10)
+    found = evaluate(str(finished_run.folder), data=str(data), count=20)
+    assert found.protocol.pictures == 20
+    assert any("20 drawn pictures are compared with the 7 real ones" in note for note in found.notes)
+
+
+def test_pictures_that_the_classifier_cannot_read_get_no_digit_metrics(finished_run: Run, tmp_path: Path) -> None:
+    found = evaluate(str(finished_run.folder), data=str(write_set(tmp_path / "set", train=40, test=10, classes=10)))
+    assert set(found.figures) == {"parzen_log_likelihood", "nearest_training", "memorised"}
+    assert found.by_class is None
+    assert found.notes[0].startswith("No digit metrics")
+    assert any("trained on embedded digits (train), not on" in note for note in found.notes)
+
+
+def test_a_model_without_labels_is_asked_for_none() -> None:
+    found = evaluate("digits-gan", count=COUNT)
+    assert found.by_class is None
+    assert "asked_accuracy" not in found.figures
+    assert "asked_accuracy" not in found.reference
+    assert "digit_recall" in found.figures
+    assert any("takes no label" in note for note in found.notes)
+
+
+def test_sheet_shows_what_is_nearest_to_a_training_picture(evaluated: Evaluation) -> None:
+    training = embedded_digits("train").images
+    drawn, beside = evaluated.pairs[0:6:2], evaluated.pairs[1:6:2]
+    apart = [np.square(training.astype(float) - one.astype(float)).mean(axis=(1, 2, 3)) for one in drawn]
+    for picture, distances in zip(beside, apart, strict=True):
+        np.testing.assert_array_equal(picture, training[int(np.argmin(distances))])
+    nearest = [float(distances.min()) for distances in apart]
+    assert nearest == sorted(nearest)
+
+
+# Translators
+
+
+def test_translator_is_measured_as_people_use_it(translator: Path) -> None:
+    found = evaluate(str(translator))
+    recipe = parse_recipe_of(translator)
+    pairs = open_pairs(recipe.data, "test")
+    model = Model(translator)
+    expected = measure_translation(translator_of(model, "run", 32), pairs)
+    for name, values in expected.items():
+        assert found.values[name] == pytest.approx(values.mean())
+    for name, values in measure_targets(pairs).items():
+        assert found.reference[name].value == pytest.approx(values.mean())
+    assert found.protocol.pictures == HELD_OUT
+    assert found.pairs.shape == (3 * HELD_OUT, 32, 32, 3)
+    assert {"sliced_wasserstein", "diversity_l1"} <= set(found.figures)
+
+
+def parse_recipe_of(folder: Path) -> TranslateRecipe:
+    import tomllib
+
+    recipe = parse_recipe(tomllib.loads((folder / "recipe.toml").read_text()), "run")
+    assert isinstance(recipe, TranslateRecipe)
+    return recipe
+
+
+def test_count_takes_pairs_at_equal_steps(translator: Path) -> None:
+    found = evaluate(str(translator), count=2)
+    pairs = open_pairs(parse_recipe_of(translator).data, "test")
+    model = Model(translator)
+    chosen = replace(pairs, sources=pairs.sources[[0, 3]], targets=pairs.targets[[0, 3]], labels=pairs.labels[[0, 3]])
+    expected = measure_translation(translator_of(model, "run", 32), chosen)
+    assert found.values["l1"] == pytest.approx(expected["l1"].mean())
+    assert found.protocol.source.startswith("2 of 6 pairs")
+
+
+class Fake:
+    """A set metric that remembers what it is fed."""
+
+    def __init__(self, setting: Setting) -> None:
+        self.metrics = {"fake": PictureMetric("Fake", "lower", 2, "pictures seen")}
+        self.setting = setting
+        self.fed: list[tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]] = []
+
+    def update(self, sources: np.ndarray, drawn: np.ndarray, true: np.ndarray, labels: np.ndarray) -> None:
+        self.fed.append((sources, drawn, true, labels))
+
+    def figures(self) -> dict[str, Figure]:
+        return {"fake": Figure(float(sum(len(part[0]) for part in self.fed)))}
+
+    def reference(self) -> dict[str, Figure]:
+        return {"fake": Figure(0.5)}
+
+
+def test_metrics_of_sets_get_every_picture_once_beside_its_truth(
+    monkeypatch: pytest.MonkeyPatch, translator: Path
+) -> None:
+    made: list[Fake] = []
+
+    def factory(setting: Setting) -> Fake:
+        made.append(Fake(setting))
+        return made[-1]
+
+    monkeypatch.setattr(translations, "SET_METRICS", (factory, lambda setting: None))
+    found = evaluate(str(translator), seed=5)
+    (fake,) = made
+    pairs = open_pairs(parse_recipe_of(translator).data, "test")
+    sources, drawn, true, _ = (np.concatenate(part) for part in zip(*fake.fed, strict=True))
+    np.testing.assert_array_equal(sources, pairs.sources)
+    np.testing.assert_array_equal(true, pairs.targets)
+    model = Model(translator)
+    assert drawn.shape == true.shape
+    np.testing.assert_array_equal(
+        drawn[4], np.moveaxis(model.translate_array(np.moveaxis(pairs.sources[4], 0, -1)), 2, 0)
+    )
+    assert found.values["fake"] == HELD_OUT
+    assert found.reference["fake"].value == 0.5
+    assert fake.setting.seed == 5
+    assert fake.setting.vary is not None
+    varied = fake.setting.vary(pairs.sources[4], 0, 2)
+    assert varied.shape == (2, 3, 32, 32)
+    assert (varied[0] != varied[1]).any()
+
+
+# Where the numbers go
+
+
+def weights_of(path: Path) -> bytes:
+    contents = path.read_bytes()
+    return contents[8 + int.from_bytes(contents[:8], "little") :]
+
+
+def test_recording_changes_the_metrics_and_no_other_bit(evaluated: Evaluation, run: Path) -> None:
+    path = run / "model.safetensors"
+    before, header = weights_of(path), read_header(path)
+    with safe_open(path, framework="pt") as file:
+        names = list(file.keys())
+    assert recording.record(replace(evaluated, model=str(run)))[0] == [path.resolve(), run.resolve() / "report.html"]
+    assert weights_of(path) == before
+    after = read_header(path)
+    assert after.metrics == evaluated.values
+    assert after.evaluation["protocol"]["seed"] == 0
+    assert after.evaluation["metrics"]["digit_kid"]["standard_error"] == evaluated.figures["digit_kid"].standard_error
+    untouched = {"metrics", "evaluation"}
+    assert after.model_dump(exclude=untouched) == header.model_dump(exclude=untouched)
+    with safe_open(path, framework="pt") as file:
+        assert list(file.keys()) == names
+    assert str(run.parent) not in json.dumps(after.evaluation)
+
+
+def test_keys_that_a_later_version_may_write_are_kept(evaluated: Evaluation, run: Path) -> None:
+    path = run / "model.safetensors"
+    recording.rewrite_header(path, {"from_the_future": [1, 2]})
+    recording.record(replace(evaluated, model=str(run)))
+    with safe_open(path, framework="pt") as file:
+        table = json.loads(file.metadata()["ganvas"])
+    assert table["from_the_future"] == [1, 2]
+    assert table["metrics"] == evaluated.values
+
+
+def test_a_failed_write_leaves_the_model_as_it_was(
+    monkeypatch: pytest.MonkeyPatch, evaluated: Evaluation, run: Path
+) -> None:
+    before = (run / "model.safetensors").read_bytes()
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(shutil, "copyfileobj", full)
+    with pytest.raises(GanvasError, match="No space left"):
+        recording.record(replace(evaluated, model=str(run)))
+    assert (run / "model.safetensors").read_bytes() == before
+    assert not list(run.glob(".*"))
+
+
+def test_report_shows_what_the_model_file_holds(evaluated: Evaluation, run: Path) -> None:
+    recording.record(replace(evaluated, model=str(run)))
+    page = (run / "report.html").read_text("utf-8")
+    section = page[page.index('<h2 id="evaluation">') :]
+    text = re.sub(r"<[^>]+>", " ", section[: section.index("</section>")])
+    assert f"{evaluated.values['digit_frechet']:.3f}" in text
+    assert f"{evaluated.reference['digit_frechet'].value:.3f}" in text
+    assert "60 pictures of seed 0" in text
+    assert "embedded digits (test)" in text
+
+
+def test_report_of_a_run_that_was_not_evaluated_says_nothing_of_it(finished_run: Run) -> None:
+    assert 'id="evaluation"' not in (finished_run.folder / "report.html").read_text("utf-8")
+
+
+def test_card_holds_the_newest_evaluation_once(evaluated: Evaluation, run: Path) -> None:
+    card = run / "model.md"
+    card.write_text("# mine\n\nMade with care.\n")
+    assert card.resolve() in recording.record(replace(evaluated, model=str(run)))[0]
+    figure = Figure(0.123)
+    recording.record(replace(evaluated, model=str(run), figures={**evaluated.figures, "asked_accuracy": figure}))
+    text = card.read_text()
+    assert text.startswith("# mine\n\nMade with care.\n\n<!-- evaluation -->\n")
+    assert text.count("<!-- evaluation -->") == text.count("| Digit recall") == 1
+    assert "0.123" in text
+
+
+def test_shipped_models_and_numbers_on_training_pictures_are_not_recorded(evaluated: Evaluation, run: Path) -> None:
+    shipped = resolve_model("digits-cgan")
+    before = shipped.read_bytes(), (run / "model.safetensors").read_bytes()
+    written, reason = recording.record(replace(evaluated, model="digits-cgan"))
+    assert (written, reason) == ([], "'digits-cgan' is a shipped model: its file is left as it is.")
+    training = replace(evaluated.protocol, split="train")
+    written, reason = recording.record(replace(evaluated, model=str(run), protocol=training))
+    assert not written
+    assert "not recorded" in reason
+    assert (shipped.read_bytes(), (run / "model.safetensors").read_bytes()) == before
+
+
+def test_numbers_of_earlier_weights_are_not_recorded_in_a_model_that_trained_on(
+    evaluated: Evaluation, run: Path
+) -> None:
+    recording.rewrite_header(run / "model.safetensors", {"images_seen": 99_999})
+    before = (run / "model.safetensors").read_bytes()
+    written, reason = recording.record(replace(evaluated, model=str(run)))
+    assert not written
+    assert "has been trained on since it was measured" in reason
+    assert "now 99,999" in reason
+    assert (run / "model.safetensors").read_bytes() == before
+
+
+# The command and the function
+
+
+def test_command_prints_a_table_with_its_protocol_and_writes_a_sheet(
+    run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert _run(["evaluate", str(run), "--count", "30", "--seed", "2", "--out", str(tmp_path / "near.png")]) == 0
+    printed = capsys.readouterr()
+    values = read_header(run / "model.safetensors").metrics
+    table = [line for line in printed.out.splitlines() if line.startswith("|")]
+    assert len({len(line) for line in table[: 2 + len(values)]}) == 1
+    assert f"{values['digit_frechet']:.3f}" in printed.out
+    for word in ("30 pictures of seed 2", "embedded digits (test)", "split test", "95% interval", "real pictures"):
+        assert word in printed.out
+    assert f"wrote {run.resolve() / 'report.html'}" in printed.err
+    with Image.open(tmp_path / "near.png") as sheet:
+        assert sheet.width > 8 * 2 * 28
+
+
+def test_command_prints_json_and_nothing_else(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert _run(["evaluate", str(run), "--count", "30", "--json"]) == 0
+    table = json.loads(capsys.readouterr().out)
+    assert table == read_header(run / "model.safetensors").evaluation
+    assert table["protocol"]["pictures"] == 30
+    assert len(table["by_class"]["confusion"]) == 10
+
+
+def test_function_measures_and_records(translator: Path, tmp_path: Path) -> None:
+    own = Path(shutil.copytree(translator, tmp_path / "own"))
+    found = ganvas.evaluate(own, count=3)
+    assert read_header(own / "model.safetensors").metrics == found.values
+    assert (own / "report.html").is_file()
+    assert "Sliced Wasserstein" in to_markdown(found)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["digits-cgan", "--split", "val"], "labelled pictures have train and test"),
+        (["digits-cgan", "--out", "numbers.txt"], "expected FILE.png"),
+        (["digits-cgam"], "Did you mean 'digits-cgan'"),
+        (["digits-cgan", "--count", "0"], "count"),
+        (["digits-cgan", "--data", "nowhere"], "no data at 'nowhere'"),
+    ],
+)
+def test_wrong_usage_is_said_in_one_line(
+    arguments: list[str],
+    words: str,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert _run(["evaluate", *arguments]) in (1, 2)
+    assert words in capsys.readouterr().err
+
+
+def test_data_of_other_classes_and_models_without_data_are_refused(
+    finished_run: Run, tmp_path: Path, translator: Path
+) -> None:
+    write_set(tmp_path / "set", train=20, test=4)
+    (tmp_path / "set" / "classes.txt").write_text("a\nb\nc\nd\n")
+    with pytest.raises(UsageError, match=r"draws 10 classes \(0, 1, 2, 3, 4, ...\), 'set \(train\)' has 4"):
+        evaluate(str(finished_run.folder), data=str(tmp_path / "set"))
+    alone = tmp_path / "alone.safetensors"
+    shutil.copy(translator / "model.safetensors", alone)
+    with pytest.raises(UsageError, match=r"no recipe\.toml beside it, which says how its pairs are read"):
+        evaluate(str(alone))
+    with pytest.raises(UsageError, match=r"--split val: .* has no such pairs"):
+        evaluate(str(translator), split="val")
+
+
+def test_comparison_tells_that_models_were_measured_differently(
+    evaluated: Evaluation, run: Path, tmp_path: Path
+) -> None:
+    other = shutil.copytree(run, tmp_path / "other")
+    words = "measured by different protocols"
+    assert not any(words in note for note in compare([str(run), str(other)], pictures=1).notes)
+    recording.record(replace(evaluated, model=str(run)))
+    assert any(words in note for note in compare([str(run), str(other)], pictures=1).notes)

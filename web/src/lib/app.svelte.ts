@@ -1,0 +1,93 @@
+/** What all views share: language, colours, models, messages. */
+
+import { BackendError, type Backend, type ModelInfo } from "./backend";
+import { HttpBackend } from "./http";
+import { inWords, languageOf, type Gaps, type Language, type Word } from "./i18n";
+
+export type Theme = "auto" | "light" | "dark";
+const THEMES: readonly Theme[] = ["auto", "light", "dark"];
+
+export const backend: Backend = new HttpBackend();
+/** Of this open page: its canvases are told apart by what follows. */
+export const pageId: string = Array.from(crypto.getRandomValues(new Uint8Array(8)), (byte) => byte.toString(16)).join("");
+
+class App {
+  language = $state<Language>(remembered("language", ["en", "ko"]) ?? languageOf(navigator.languages));
+  theme = $state<Theme>(remembered("theme", THEMES) ?? "auto");
+  models = $state.raw<ModelInfo[]>([]);
+  loading = $state(true);
+  unreachable = $state(false);
+  message = $state<{ text: string; bad: boolean } | null>(null);
+  private timer: ReturnType<typeof setTimeout> | undefined;
+
+  async load(): Promise<void> {
+    this.loading = true;
+    try {
+      this.models = await backend.models();
+      this.unreachable = false;
+    } catch (error) {
+      this.unreachable = this.models.length === 0;
+      this.fail(error);
+    } finally {
+      this.loading = false;
+    }
+  }
+
+  setLanguage(language: Language): void {
+    this.language = language;
+    remember("language", language);
+  }
+
+  nextTheme(): void {
+    this.theme = THEMES[(THEMES.indexOf(this.theme) + 1) % THEMES.length]!;
+    remember("theme", this.theme);
+  }
+
+  tell(text: string, bad = false): void {
+    clearTimeout(this.timer);
+    this.message = { text, bad };
+    this.timer = setTimeout(() => (this.message = null), bad ? 12_000 : 4_000);
+  }
+
+  hush(): void {
+    this.message = null;
+  }
+
+  /** Tells what went wrong; that a newer request took the place of one is nothing wrong. */
+  fail(error: unknown): void {
+    if (error instanceof BackendError) {
+      if (error.kind === "superseded") return;
+      if (error.kind === "unreachable") return this.tell(t("failure.unreachable"), true);
+      if (error.kind === "busy") return this.tell(t("failure.busy"));
+    }
+    this.tell(error instanceof Error ? error.message : String(error), true);
+  }
+}
+
+export const app = new App();
+
+export function t(word: Word, gaps?: Gaps): string {
+  return inWords(app.language, word, gaps);
+}
+
+/** A number as the reader's language writes it. */
+export function number(value: number, digits = 0): string {
+  return value.toLocaleString(app.language, { maximumFractionDigits: digits });
+}
+
+function remembered<T extends string>(key: string, known: readonly T[]): T | undefined {
+  try {
+    const value = localStorage.getItem(`ganvas.${key}`);
+    return known.find((candidate) => candidate === value);
+  } catch {
+    return undefined; // storage is forbidden: nothing is remembered
+  }
+}
+
+function remember(key: string, value: string): void {
+  try {
+    localStorage.setItem(`ganvas.${key}`, value);
+  } catch {
+    // as above
+  }
+}

@@ -1,0 +1,103 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { startMock } from "../../dev/mock.mjs";
+import type { FilesProgress, RunInfo, StatsRecord } from "./backend";
+import { obeysTheContract } from "./backend.contract";
+import { HttpBackend } from "./http";
+
+/** Node has none; of a stream that ends this does what a browser does. */
+class WholeEventSource extends EventTarget {
+  static readonly CLOSED = 2;
+  readyState = 0;
+  constructor(address: string) {
+    super();
+    void this.read(address);
+  }
+  close(): void {
+    this.readyState = WholeEventSource.CLOSED;
+  }
+  private async read(address: string): Promise<void> {
+    const response = await fetch(address);
+    if (!response.ok) this.close();
+    else {
+      for (const [, type, data] of (await response.text()).matchAll(/event: (.*)\ndata: (.*)\n\n/g)) {
+        if (this.readyState !== WholeEventSource.CLOSED) this.dispatchEvent(new MessageEvent(type!, { data: data! }));
+      }
+    }
+    this.dispatchEvent(new Event("error"));
+  }
+}
+
+let mock: Awaited<ReturnType<typeof startMock>>;
+let backend: HttpBackend;
+
+beforeAll(async () => {
+  globalThis.EventSource = WholeEventSource as unknown as typeof EventSource;
+  mock = await startMock();
+  backend = new HttpBackend(mock.origin);
+});
+beforeEach(() => void mock.seen.splice(0));
+afterAll(() => mock.close());
+
+const PICTURE = new Blob(["\x89PNG"], { type: "image/png" });
+const asked = { model: "sketch2color", picture: PICTURE, page: "p" };
+
+describe("the contract", () => obeysTheContract(() => backend));
+
+test("hints, label and variation go along only when there are any", async () => {
+  await backend.translate(asked);
+  for (const name of ["hints", "label", "variation"]) expect(mock.seen.at(-1)!.body).not.toContain(`name="${name}"`);
+  await backend.translate({ ...asked, hints: PICTURE, label: "cat", variation: 0 });
+  for (const name of ["hints", "label", "variation"]) expect(mock.seen.at(-1)!.body).toContain(`name="${name}"`);
+});
+
+test("a name with a colon stays one part of the address", async () => {
+  await backend.example("run:street", 0);
+  expect(mock.seen.at(-1)!.path).toBe("/api/models/run:street/examples/0.png");
+});
+
+test("an older request knows that it was superseded, a crowd how long to wait", async () => {
+  await expect(backend.translate({ ...asked, page: "old" })).rejects.toMatchObject({ kind: "superseded" });
+  await expect(backend.translate({ ...asked, page: "crowd" })).rejects.toMatchObject({ kind: "busy", retryAfter: 3 });
+});
+
+test("nobody there is told apart from a refusal", async () => {
+  await expect(new HttpBackend("http://127.0.0.1:1").models()).rejects.toMatchObject({ kind: "unreachable" });
+});
+
+test("files come back as one archive, with what failed, and the server may forget the job", async () => {
+  const told: FilesProgress[] = [];
+  const signal = new AbortController().signal;
+  const archive = await backend.translateFiles("sketch2color", [new File(["a"], "a.png")], undefined, (p) => told.push(p), signal);
+  expect(await archive.text()).toBe("PK");
+  expect(told.map(({ done }) => done)).toEqual([1, 2]);
+  expect(told.at(-1)!.failed).toEqual([{ name: "broken.png", reason: "is damaged" }]);
+  await expect.poll(() => mock.seen.at(-1)!.method).toBe("DELETE");
+});
+
+test("a job that is called off ends, and the server is told", async () => {
+  const controller = new AbortController();
+  const file = new File(["a"], "a.png");
+  const work = backend.translateFiles("sketch2color", [file], undefined, () => controller.abort(), controller.signal);
+  await expect(work).rejects.toMatchObject({ name: "AbortError" });
+  await expect.poll(() => mock.seen.at(-1)!.method).toBe("DELETE");
+});
+
+test("a run is started with the changed settings, watched from where it is known, stopped and resumed", async () => {
+  const { training } = backend;
+  await training.start({ name: "mine", recipe: "sketch2color", settings: { "train.total_images": 5 } });
+  expect(JSON.parse(mock.seen.at(-1)!.body)).toEqual({ name: "mine", recipe: "sketch2color", settings: { "train.total_images": 5 } });
+  const states: RunInfo[] = [];
+  const stats: StatsRecord[] = [];
+  const samples: number[] = [];
+  const unwatch = training.watch("mine", 10, {
+    state: (run) => states.push(run),
+    stats: (record) => stats.push(record),
+    sample: (images) => samples.push(images),
+  });
+  await expect.poll(() => samples).toEqual([20]);
+  unwatch();
+  expect(states[0]!.name).toBe("mine");
+  expect(stats[0]!.losses).toEqual({ g: 0.5 });
+  expect((await training.stop("mine")).state).toBe("stopped");
+  expect((await training.resume("mine")).state).toBe("running");
+});

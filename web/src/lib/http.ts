@@ -1,0 +1,197 @@
+/** The back end that is a server: `ganvas studio`. */
+
+import type {
+  Backend,
+  FilesProgress,
+  ModelInfo,
+  NewRun,
+  RecipeForm,
+  RecipeName,
+  RunDetail,
+  RunEvents,
+  RunInfo,
+  Sample,
+  SampleRequest,
+  StatsRecord,
+  Training,
+  TranslateRequest,
+  Translation,
+} from "./backend";
+import { BackendError } from "./backend";
+
+interface Problem {
+  type?: string;
+  title?: string;
+  detail?: string;
+}
+
+export class HttpBackend implements Backend {
+  readonly training: Training;
+
+  /** @param origin Address of the server; empty for where the page came from. */
+  constructor(private readonly origin = "") {
+    this.training = new HttpTraining(origin);
+  }
+
+  async models(): Promise<ModelInfo[]> {
+    return json<ModelInfo[]>(`${this.origin}/api/models`);
+  }
+
+  async example(model: string, index: number): Promise<Blob> {
+    return (await ask(`${this.origin}/api/models/${encodeURIComponent(model)}/examples/${index}.png`)).blob();
+  }
+
+  async translate(request: TranslateRequest): Promise<Translation> {
+    const form = new FormData();
+    form.set("picture", request.picture, "picture.png");
+    if (request.hints) form.set("hints", request.hints, "hints.png");
+    if (request.label !== undefined) form.set("label", request.label);
+    if (request.variation !== undefined) form.set("variation", String(request.variation));
+    form.set("page", request.page);
+    const address = `${this.origin}/api/models/${encodeURIComponent(request.model)}/translate`;
+    const response = await ask(address, { method: "POST", body: form });
+    return {
+      picture: await response.blob(),
+      milliseconds: Number(response.headers.get("X-Ganvas-Milliseconds") ?? "0"),
+    };
+  }
+
+  async sample({ model, ...body }: SampleRequest): Promise<Sample[]> {
+    const address = `${this.origin}/api/models/${encodeURIComponent(model)}/sample`;
+    const answer = await json<{ pictures: { label: string; png: string }[] }>(address, post(body));
+    return answer.pictures.map(({ label, png }) => ({ label, picture: fromBase64(png) }));
+  }
+
+  async translateFiles(
+    model: string,
+    files: File[],
+    label: string | undefined,
+    onProgress: (progress: FilesProgress) => void,
+    signal: AbortSignal,
+  ): Promise<Blob> {
+    const form = new FormData();
+    for (const file of files) form.append("files", file, file.name);
+    if (label !== undefined) form.set("label", label);
+    const address = `${this.origin}/api/models/${encodeURIComponent(model)}/files`;
+    const { id } = await json<{ id: string }>(address, { method: "POST", body: form, signal });
+    const job = `${this.origin}/api/jobs/${encodeURIComponent(id)}`;
+    try {
+      await finished(`${job}/events`, onProgress, signal);
+      return await (await ask(`${job}/result.zip`, { signal })).blob();
+    } finally {
+      // The server need not keep what is here now, or no longer wanted.
+      void fetch(job, { method: "DELETE" }).catch(() => undefined);
+    }
+  }
+}
+
+class HttpTraining implements Training {
+  constructor(private readonly origin: string) {}
+
+  recipes(): Promise<RecipeName[]> {
+    return json(`${this.origin}/api/recipes`);
+  }
+
+  recipe(name: string): Promise<RecipeForm> {
+    return json(`${this.origin}/api/recipes/${encodeURIComponent(name)}`);
+  }
+
+  runs(): Promise<RunInfo[]> {
+    return json(`${this.origin}/api/runs`);
+  }
+
+  run(name: string): Promise<RunDetail> {
+    return json(this.address(name));
+  }
+
+  start(run: NewRun): Promise<RunInfo> {
+    return json(`${this.origin}/api/runs`, post(run));
+  }
+
+  stop(name: string): Promise<RunInfo> {
+    return json(`${this.address(name)}/stop`, { method: "POST" });
+  }
+
+  resume(name: string): Promise<RunInfo> {
+    return json(`${this.address(name)}/resume`, { method: "POST" });
+  }
+
+  async samples(name: string, images: number): Promise<Blob> {
+    return (await ask(`${this.address(name)}/samples/${images}.png`)).blob();
+  }
+
+  watch(name: string, after: number, events: RunEvents): () => void {
+    const source = new EventSource(`${this.address(name)}/events?after=${after}`);
+    const on = <T>(type: string, tell: (data: T) => void): void =>
+      source.addEventListener(type, (event) => tell(JSON.parse((event as MessageEvent<string>).data) as T));
+    on<StatsRecord>("stats", (record) => events.stats(record));
+    on<{ images: number }>("sample", ({ images }) => events.sample(images));
+    on<RunInfo>("state", (run) => events.state(run));
+    return () => source.close();
+  }
+
+  private address(name: string): string {
+    return `${this.origin}/api/runs/${encodeURIComponent(name)}`;
+  }
+}
+
+function finished(address: string, onProgress: (progress: FilesProgress) => void, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const source = new EventSource(address);
+    const end = (settle: () => void): void => {
+      source.close();
+      signal.removeEventListener("abort", stop);
+      settle();
+    };
+    const stop = (): void => end(() => reject(signal.reason as Error));
+    if (signal.aborted) return stop();
+    signal.addEventListener("abort", stop);
+    const dataOf = (event: Event): FilesProgress & { message: string } =>
+      JSON.parse((event as MessageEvent<string>).data) as FilesProgress & { message: string };
+    source.addEventListener("progress", (event) => onProgress(dataOf(event)));
+    source.addEventListener("done", (event) => {
+      onProgress(dataOf(event));
+      end(resolve);
+    });
+    source.addEventListener("failed", (event) => {
+      const { message } = dataOf(event);
+      end(() => reject(new BackendError("refused", message)));
+    });
+    source.addEventListener("error", () => {
+      // EventSource connects again by itself unless it was refused.
+      if (source.readyState === EventSource.CLOSED) end(() => reject(new BackendError("unreachable", "")));
+    });
+  });
+}
+
+async function ask(address: string, init?: RequestInit): Promise<Response> {
+  let response: Response;
+  try {
+    response = await fetch(address, init);
+  } catch (error) {
+    if (init?.signal?.aborted) throw error;
+    throw new BackendError("unreachable", String(error));
+  }
+  if (response.ok) return response;
+  const problem = (await response.json().catch(() => ({}))) as Problem;
+  const message = problem.detail ?? problem.title ?? `${response.status} ${response.statusText}`;
+  if (response.status === 409 && (problem.type ?? "").includes("superseded")) {
+    throw new BackendError("superseded", message);
+  }
+  if (response.status === 503) {
+    throw new BackendError("busy", message, Number(response.headers.get("Retry-After") ?? "1") || 1);
+  }
+  throw new BackendError("refused", message);
+}
+
+async function json<T>(address: string, init?: RequestInit): Promise<T> {
+  return (await (await ask(address, init)).json()) as T;
+}
+
+function post(body: unknown): RequestInit {
+  return { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) };
+}
+
+function fromBase64(text: string): Blob {
+  return new Blob([Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0))], { type: "image/png" });
+}
