@@ -26,7 +26,7 @@ from ganvas.data.pairs import open_pairs
 from ganvas.errors import GanvasError, UsageError
 from ganvas.evaluation import Evaluation, digits, evaluate, labels, recording, translations
 from ganvas.evaluation.label_metrics import LABEL_METRICS
-from ganvas.evaluation.text import to_json, to_markdown
+from ganvas.evaluation.text import interval, to_json, to_markdown
 from ganvas.inference import Model, resolve_model
 from ganvas.metrics.digit_classifier import FEATURES, load_digit_classifier
 from ganvas.metrics.distances import FeatureStatistics, frechet_distance
@@ -38,6 +38,8 @@ from ganvas.metrics.translation import measure_targets, measure_translation
 from ganvas.model_file import TrainingData, TranslateHeader, read_header, save_model
 from ganvas.report.compare import compare
 from ganvas.report.entries import translator_of
+from ganvas.report.evaluation_section import evaluation_section
+from ganvas.training.folder import only_process
 from idx_files import write_set
 
 COUNT = 60
@@ -186,6 +188,17 @@ def test_a_model_without_labels_is_asked_for_none() -> None:
     assert any("takes no label" in note for note in found.notes)
 
 
+def test_training_pictures_are_measured_on_as_many_as_there_are_but_for_the_held_out(
+    finished_run: Run, tmp_path: Path
+) -> None:
+    data = str(write_set(tmp_path / "set", train=40, test=10, classes=10))
+    found = evaluate(str(finished_run.folder), data=data, split="train")
+    assert found.protocol.pictures == 36
+    assert not any("drawn pictures are compared with" in note for note in found.notes)
+    more = evaluate(str(finished_run.folder), data=data, split="train", count=38)
+    assert any("38 drawn pictures are compared with the 36 real ones" in note for note in more.notes)
+
+
 def test_sheet_shows_what_is_nearest_to_a_training_picture(evaluated: Evaluation) -> None:
     training = embedded_digits("train").images
     drawn, beside = evaluated.pairs[0:6:2], evaluated.pairs[1:6:2]
@@ -230,6 +243,22 @@ def test_count_takes_pairs_at_equal_steps(translator: Path) -> None:
     expected = measure_translation(translator_of(model, "run", 32), chosen)
     assert found.values["l1"] == pytest.approx(expected["l1"].mean())
     assert found.protocol.source.startswith("2 of 6 pairs")
+
+
+def test_variations_come_from_the_seed_which_may_be_of_any_size(translator: Path) -> None:
+    values = [evaluate(str(translator), count=2, seed=seed).values["diversity_l1"] for seed in (0, 0, 1, 2**64)]
+    assert values[0] == values[1]
+    assert len(set(values)) == 3
+
+
+def test_a_number_without_an_interval_is_told_with_its_standard_error(translator: Path) -> None:
+    found = evaluate(str(translator), count=2)
+    name, metric = "sliced_wasserstein", found.metrics["sliced_wasserstein"]
+    assert interval(Figure(1.0), metric) == ""
+    assert interval(Figure(1.0, None, None, 0.25), metric) == "(SE 0.25)"
+    assert interval(Figure(1.0, 0.5, 1.5, 0.25), metric) == "0.5 to 1.5 (SE 0.25)"
+    table = replace(found, figures={name: Figure(1.0, None, None, 0.25)}).to_table()
+    assert "<td>(SE 0.25)</td>" in evaluation_section(table)
 
 
 class Fake:
@@ -298,7 +327,8 @@ def test_recording_changes_the_metrics_and_no_other_bit(evaluated: Evaluation, r
     after = read_header(path)
     assert after.metrics == evaluated.values
     assert after.evaluation["protocol"]["seed"] == 0
-    assert after.evaluation["metrics"]["digit_kid"]["standard_error"] == evaluated.figures["digit_kid"].standard_error
+    name = "digit_kernel_distance"
+    assert after.evaluation["metrics"][name]["standard_error"] == evaluated.figures[name].standard_error
     untouched = {"metrics", "evaluation"}
     assert after.model_dump(exclude=untouched) == header.model_dump(exclude=untouched)
     with safe_open(path, framework="pt") as file:
@@ -382,6 +412,16 @@ def test_numbers_of_earlier_weights_are_not_recorded_in_a_model_that_trained_on(
     assert (run / "model.safetensors").read_bytes() == before
 
 
+def test_a_run_that_is_being_trained_is_left_to_its_training(evaluated: Evaluation, run: Path) -> None:
+    before = (run / "model.safetensors").read_bytes()
+    with only_process(run):
+        written, reason = recording.record(replace(evaluated, model=str(run)))
+    assert not written
+    assert "is being trained" in reason
+    assert (run / "model.safetensors").read_bytes() == before
+    assert recording.record(replace(evaluated, model=str(run)))[0]
+
+
 # The command and the function
 
 
@@ -425,6 +465,7 @@ def test_function_measures_and_records(translator: Path, tmp_path: Path) -> None
         (["digits-cgam"], "Did you mean 'digits-cgan'"),
         (["digits-cgan", "--count", "0"], "count"),
         (["digits-cgan", "--data", "nowhere"], "no data at 'nowhere'"),
+        (["digits-cgan", "--data", "nowhere", "--json"], "no data at 'nowhere'"),
     ],
 )
 def test_wrong_usage_is_said_in_one_line(
@@ -436,7 +477,10 @@ def test_wrong_usage_is_said_in_one_line(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     assert _run(["evaluate", *arguments]) in (1, 2)
-    assert words in capsys.readouterr().err
+    printed = capsys.readouterr()
+    assert words in printed.err
+    assert printed.err.count("\n") == 1
+    assert not printed.out
 
 
 def test_data_of_other_classes_and_models_without_data_are_refused(

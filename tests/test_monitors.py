@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -17,8 +18,10 @@ from ganvas.config import load_recipe
 from ganvas.model_file import read_header
 from ganvas.tasks import LabelTask
 from ganvas.training import translate_subject
+from ganvas.training.monitors import Monitors
 from ganvas.training.run import TrainingRun
 from ganvas.training.signs import diversity
+from ganvas.training.stats import Progress
 
 Picture = npt.NDArray[np.uint8]
 Pair = Callable[[np.random.Generator], tuple[Picture, Picture]]
@@ -157,6 +160,14 @@ def test_pairs_learned_by_heart_are_told(tmp_path: Path) -> None:
     sentence = last_warning(run, "overfitting")
     assert "by l1, held-out pictures are" in sentence
     assert "validation.patience_images" in sentence
+
+
+def test_training_pictures_known_to_the_bit_are_no_overfitting_that_can_be_counted() -> None:
+    # What is drawn is rounded, so the error on training pictures may be nothing at all.
+    plain = Progress(0, 100, 1.0, 1.0, {}, None, None, {}, None)
+    records = [replace(plain, images=20 * at, metrics={"l1": 0.1 * at}, signs={"train_l1": 0.0}) for at in range(1, 6)]
+    monitors = Monitors(100, {})
+    assert [set(monitors.look(record)) for record in records] == [set()] * 5
 
 
 def test_learning_rate_of_nothing_is_told(

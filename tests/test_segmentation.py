@@ -23,6 +23,7 @@ from ganvas.data.pairs.reading import preparations
 from ganvas.errors import GanvasError, UsageError
 from ganvas.evaluation import evaluate
 from ganvas.inference.segmentation import PhotoReader
+from ganvas.metrics import segmentation
 from ganvas.metrics.intervals import mean_interval
 from ganvas.metrics.segmentation import (
     class_ious,
@@ -131,6 +132,16 @@ def test_ignored_pixels_count_nowhere_whatever_is_found_there() -> None:
         segmentation_score(confusion(found, np.full_like(true, IGNORE), CLASSES, IGNORE))
 
 
+def test_counts_of_many_pictures_are_kept_in_groups_that_hold_all_of_them(
+    streets: Path, segmenter: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pairs, reader = street_pairs(streets), PhotoReader(segmenter)
+    each = measure_real(reader.find, pairs)
+    assert len(each) == 4
+    monkeypatch.setattr(segmentation, "GROUPS", 3)
+    np.testing.assert_array_equal(measure_real(reader.find, pairs, batch_size=3), [each[0] + each[3], *each[1:3]])
+
+
 def test_an_id_without_a_class_is_refused() -> None:
     found, true = some_maps()
     with pytest.raises(GanvasError, match=r"holds id 11, expected 0\.\.10"):
@@ -227,6 +238,15 @@ def test_stopped_segmenter_resumes_to_the_same_bits(streets: Path, tmp_path: Pat
     assert whole.model_path.read_bytes() == resumed.model_path.read_bytes()
 
 
+def test_segmenter_that_gets_no_better_stops_when_its_patience_is_over(streets: Path, tmp_path: Path) -> None:
+    # Nothing is learned, so the first measurement stays the best.
+    settings = ["optimiser.generator.lr=1e-12", "train.ema_half_life_images=0", "validation.every_images=32"]
+    run = segmenter_run(streets, tmp_path / "run", *settings, "validation.patience_images=64").finish()
+    assert run.complete
+    assert run.images_seen == 96
+    assert read_header(run.model_path).images_seen == 32
+
+
 def test_segmenter_paints_maps_as_a_translator(streets: Path, segmenter: Path) -> None:
     photo = Image.open(streets / "test" / "0.png")
     painted = ganvas.load(segmenter).translate(photo)
@@ -308,8 +328,9 @@ def test_evaluating_a_segmenter_reads_the_held_out_photos(streets: Path, segment
     assert found.pairs.shape == (12, 32, 32, 3)
     with pytest.raises(UsageError, match="--count"):
         evaluate(str(segmenter), count=2)
-    with pytest.raises(UsageError, match="--segmenter judges photos"):
-        evaluate(str(segmenter), segmenter=str(segmenter))
+    for other in (str(segmenter), "sketch2color", "digits-cgan"):
+        with pytest.raises(UsageError, match=f"--segmenter judges photos drawn from label maps, which '{other}'"):
+            evaluate(other, segmenter=str(segmenter))
 
 
 def test_evaluating_a_translator_asks_the_segmenter_given(streets: Path, segmenter: Path, tmp_path: Path) -> None:

@@ -135,10 +135,22 @@ def test_a_class_reaches_the_model(client: Studio, runs: Path) -> None:
         ("cat.png", ".png", ["cat.png", "cat-2.png"], "cat-3.png"),
         ("CAT.png", ".png", ["cat.png"], "CAT-2.png"),
         ("x" * 300 + ".png", ".png", [], "x" * 96 + ".png"),
+        ("가" * 99 + ".png", ".png", [], "가" * 65 + ".png"),  # three bytes each
+        ("\u1112\u1161\u11ab.png", ".png", [], "한.png"),
     ],
 )
 def test_names_stay_names(given: str, ending: str, taken: list[str], stored: str) -> None:
     assert stored_name(given, ending, dict.fromkeys(taken, "")) == stored
+
+
+@pytest.mark.parametrize("ending", ["png", "gif"])
+def test_names_as_long_as_a_folder_takes_leave_room_for_results(client: Studio, ending: str) -> None:
+    file = io.BytesIO()
+    picture(9, 9).save(file, ending)
+    id = start(client, *[(f"{'한' * 100}.{ending}", file.getvalue())] * 2).json()["id"]
+    now = finished(client, id)
+    assert (now["state"], now["failed"]) == ("done", [])
+    assert len(unpacked(client, id)) == 2
 
 
 def test_crooked_names_write_nowhere_else(client: Studio) -> None:

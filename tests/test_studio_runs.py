@@ -17,8 +17,10 @@ import pytest
 
 from ganvas.api import Run
 from ganvas.config import load_recipe, recipe_names, to_toml
+from ganvas.studio import runs as runs_module
+from ganvas.studio.problems import ProblemError
 from ganvas.studio.run_stats import MOST, StatsTail, all_records
-from ganvas.studio.runs import OWN, Runs
+from ganvas.studio.runs import OWN, Runs, Started
 from ganvas.training.folder import only_process
 from studio_help import Studio, events, problem, studio, until
 
@@ -95,7 +97,7 @@ def test_runs_are_listed_with_how_far_they_are(client: Studio) -> None:
 @pytest.mark.parametrize(
     ("text", "state", "message"),
     [
-        ("images 200/1,000\nganvas: stopped at 200 of 1,000 images\n", "stopped", "stopped at 200 of 1,000 images"),
+        ("images 200/1,000\nganvas: stopped at 200 of 1,000 images\n", "stopped", ""),
         ("ganvas: training diverged: 'd' is no number\n", "failed", "training diverged: 'd' is no number"),
         ("ganvas: WARNING: it goes on with other threads\n", "stopped", ""),
         ("Traceback (most recent call last):\n  File x\nValueError: oh\n", "failed", "ValueError: oh"),
@@ -106,6 +108,12 @@ def test_why_a_run_ended_is_told(client: Studio, runs: Path, text: str, state: s
     log(runs, "begun", text)
     run = client.get("/api/runs/begun").json()
     assert (run["state"], run["message"]) == (state, message)
+
+
+def test_a_failed_run_is_told_of_without_where_the_folder_lies(client: Studio, runs: Path) -> None:
+    log(runs, "begun", f"ganvas: cannot read '{runs}/begun/recipe.toml', nor '/elsewhere/a.png'\n")
+    message = client.get("/api/runs/begun").json()["message"]
+    assert message == "cannot read 'begun/recipe.toml', nor '/elsewhere/a.png'"
 
 
 def test_a_run_that_failed_before_it_wrote_anything_is_told_of(client: Studio, runs: Path) -> None:
@@ -194,6 +202,8 @@ def test_recipes_come_with_a_schema_to_make_a_form_of(client: Studio) -> None:
         ({"settings": {"train": {"seed": 1}}}, "settings"),
         ({"recipe": "digits"}, "Did you mean 'digits-gan'"),
         ({"data": "nowhere/at/all"}, "there is nothing at 'nowhere/at/all'"),
+        ({"data": "x" * 4000}, "there is nothing at 'xxx"),
+        ({"recipe": "\ud800"}, "no recipe '?'"),
         ({"name": "a b"}, "name"),
         ({"name": ".studio"}, "name"),
         ({"nmae": "x"}, "nmae"),
@@ -204,7 +214,9 @@ def test_a_run_that_cannot_be_is_refused_before_anything_starts(
 ) -> None:
     monkeypatch.setattr(subprocess, "Popen", lambda *_, **__: pytest.fail("started"))
     before = sorted(runs.rglob("*"))
-    answer = client.post("/api/runs", json={"name": "mine", "recipe": "digits-cgan", **changes})
+    # As ASCII: halves of letters are JSON too, and no UTF-8.
+    body = json.dumps({"name": "mine", "recipe": "digits-cgan", **changes})
+    answer = client.post("/api/runs", content=body, headers={"Content-Type": "application/json"})
     assert said in problem(answer, 422, "invalid")
     assert sorted(runs.rglob("*")) == before
 
@@ -277,6 +289,29 @@ def test_a_process_is_known_by_its_lock_and_not_by_a_number_that_another_has_now
     assert Runs(runs).find("begun").state == "stopped"
 
 
+def test_what_another_studios_process_said_is_kept(runs: Path) -> None:
+    """Two studios on one folder: the one that comes second starts nothing, and empties no log."""
+    fcntl = pytest.importorskip("fcntl")
+    log(runs, "begun", "images 300/1,000\n")
+    with (runs / OWN / "begun.lock").open("wb") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        with pytest.raises(ProblemError, match="is running"):
+            Runs(runs)._launch("begun", Started(pid=0, recipe="digits-gan", arguments=["digits-gan"]))
+    assert (runs / OWN / "begun.log").read_text() == "images 300/1,000\n"
+
+
+@pytest.mark.parametrize(("number", "found"), [("4711", 4711), ("0", None), ("-1", None)])
+def test_only_a_process_has_a_number(
+    runs: Path, monkeypatch: pytest.MonkeyPatch, number: str, found: int | None
+) -> None:
+    """0 and -1 stand for processes that cannot be seen from here; a signal to them would reach many others."""
+    path = runs / "begun" / "recipe.toml"
+    status = path.stat()
+    where = f"{os.major(status.st_dev):02x}:{os.minor(status.st_dev):02x}:{status.st_ino}"
+    monkeypatch.setattr(Path, "read_text", lambda *_: f"1: FLOCK  ADVISORY  WRITE {number} {where} 0 EOF\n")
+    assert runs_module._holder(path) == found
+
+
 def test_a_run_is_started_watched_found_again_stopped_and_resumed(tmp_path: Path) -> None:
     """The whole way with real processes; the studio that finds and stops the run is not the one that started it."""
     runs = tmp_path / "runs"
@@ -307,11 +342,14 @@ def test_a_run_is_started_watched_found_again_stopped_and_resumed(tmp_path: Path
             assert heard["state"]["state"] == "running"
             assert heard["stats"]["losses"]
             assert heard["sample"]["images"] % 500 == 0
-            second.post("/api/runs/mine/stop")
+            # Who is impatient loses nothing: the trainer would end at once on a second signal.
+            for _ in range(3):
+                second.post("/api/runs/mine/stop")
             assert process.wait(60) == 130
             run = state.runs.find("mine")
-            assert run.state == "stopped"
-            assert run.message.startswith(f"stopped at {run.images:,} of 50,000,000 images")
+            assert (run.state, run.message) == ("stopped", "")
+            told = (runs / OWN / "mine.log").read_text()
+            assert f"ganvas: stopped at {run.images:,} of 50,000,000 images, saved" in told
 
             resumed = second.post("/api/runs/mine/resume")
             assert resumed.json()["state"] == "running"

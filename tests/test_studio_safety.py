@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import os
 import struct
@@ -14,9 +15,11 @@ import pytest
 from PIL import Image
 
 from ganvas.errors import UsageError
+from ganvas.studio import model_routes
 from ganvas.studio.guard import CSP
 from ganvas.studio.runs import Runs
 from ganvas.studio.settings import Limits, Settings, is_loopback
+from ganvas.studio.uploads import opened
 from studio_help import HERE, Studio, png, problem, studio
 from test_translate import make_model
 
@@ -276,6 +279,22 @@ def test_a_body_beyond_all_limits_is_refused_by_its_announced_length(client: Stu
 def test_a_body_without_an_announced_length_is_read_no_further_than_the_limit(client: Studio) -> None:
     pieces = (bytes(1 << 12) for _ in range(1000))
     problem(client.post("/api/runs", content=pieces, headers={"content-type": "application/json"}), 413, "too-large")
+
+
+def test_headers_are_read_beside_the_event_loop(client: Studio, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One of as many parts as fit into the limit takes seconds, in which nobody else would be answered."""
+    threads = []
+
+    def read(data: bytes, name: str, limits: Limits) -> Image.Image:
+        with pytest.raises(RuntimeError, match="no running event loop"):
+            asyncio.get_running_loop()
+        threads.append(name)
+        return opened(io.BytesIO(data), name, limits)
+
+    monkeypatch.setattr(model_routes, "read_picture", read)
+    image = png(Image.new("RGB", (9, 9)))
+    translate(client, image, png(Image.new("RGBA", (9, 9))))
+    assert threads == ["the picture", "the hints"]
 
 
 SVG = b'<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"><script>alert(1)</script></svg>'

@@ -110,7 +110,7 @@ def test_it_tells_its_address_and_ends_on_request_though_a_page_still_listens(ru
             stream = connection.getresponse()
             assert stream.readline() == b"event: state\n"
             process.send_signal(signal.SIGINT)
-            assert process.wait(30) != 0
+            process.wait(30)  # which code it ends with depends on whether SIGINT was ignored by who started the tests
             stream.read()
             connection.close()
         finally:

@@ -93,6 +93,13 @@ def test_mistake_in_a_study_is_named_before_anything_is_trained(
     assert list(tmp_path.iterdir()) == [study]
 
 
+def test_segmenters_are_refused_before_any_is_trained_as_no_table_compares_them(study: Path, tmp_path: Path) -> None:
+    study.write_text('recipe = "street-segmenter"\nseeds = 1\n[rows]\nbase = []\n[tables]\none = { base = "4" }\n')
+    with pytest.raises(UsageError, match="recipe 'street-segmenter' is of a segmenter"):
+        StudyRuns(study)
+    assert list(tmp_path.iterdir()) == [study]
+
+
 def test_unknown_study_row_and_segmenter_are_named(study: Path, tmp_path: Path, segmenter: Path) -> None:
     with pytest.raises(UsageError, match=r"no study 'cuorse'.*Did you mean 'course'\?"):
         StudyRuns("cuorse")
@@ -102,6 +109,8 @@ def test_unknown_study_row_and_segmenter_are_named(study: Path, tmp_path: Path, 
         StudyRuns(study, segmenter="judge")
     with pytest.raises(UsageError, match="does not draw from label maps"):
         StudyRuns("course", segmenter=segmenter)
+    with pytest.raises(UsageError, match="--segmenter judges what stands in tables"):
+        StudyRuns(study, only=["l1"], segmenter=segmenter)
     assert list(tmp_path.iterdir()) == [study]
 
 
@@ -155,7 +164,7 @@ def test_study_trains_what_is_missing_and_tables_it(
     told = found["true_pictures"]["pixel_accuracy"]
     assert (told["mean"], told["low"]) == pytest.approx((real["pixel_accuracy"].mean, real["pixel_accuracy"].low))
     text = Path("results/orders-objective.md").read_text()
-    assert "| Mean IoU ↑ |" in text.splitlines()[0].replace(" | ", " | ")
+    assert "| Mean IoU ↑ |" in text.splitlines()[0]
     assert "trained on real photos at 32 pixels" in text
     assert [line.split(" | ")[-1] for line in text.splitlines()[:5]] == [
         "published |", "---: |", "0.42 / 0.11 |", " |", "0.80 / 0.21 |"
@@ -184,6 +193,9 @@ def test_command_lists_plans_and_makes_the_tables(
     arguments = ["study", str(study), "--data", str(streets), "--device", "cpu"]
     assert _run([*arguments, "--only", "l1"]) == 0
     assert not Path("runs/orders/tables").exists()
+    assert _run([*arguments, "--only", "l1", "--results", "tables"]) == 2
+    with pytest.raises(UsageError, match="tables compare all rows"):
+        StudyRuns(study, only=["l1"], device="cpu").write_tables()
     capsys.readouterr()
     assert _run([*arguments, "--dry-run"]) == 0
     assert capsys.readouterr().out.splitlines() == [

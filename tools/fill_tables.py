@@ -26,6 +26,7 @@ import hints  # noqa: E402
 import measure_digits  # noqa: E402
 import pix2pix_step  # noqa: E402
 import sketch_methods  # noqa: E402
+import translate_speed  # noqa: E402
 
 TABLES: dict[str, Callable[[dict[str, Any]], str]] = {
     "digits": measure_digits.table,
@@ -35,6 +36,7 @@ TABLES: dict[str, Callable[[dict[str, Any]], str]] = {
     "hints": hints.table,
     "pix2pix-step": pix2pix_step.printed,
     "sketch-methods": sketch_methods.table,
+    "translate-speed": translate_speed.printed,
 }
 PLACE = re.compile(r"(<!-- table ([\w-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
 

@@ -28,7 +28,7 @@ from streets import make_streets
 
 pytest.importorskip("playwright", reason="needs `pip install playwright`; no browser is downloaded")
 pytest.importorskip("fastapi", reason="needs the extra 'studio'")
-from playwright.sync_api import Browser, BrowserContext, Locator, Page, Request, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Locator, Page, Request, Route, sync_playwright
 
 ROOT = Path(__file__).parents[2]
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
@@ -230,6 +230,75 @@ def test_one_can_draw_with_the_keyboard_alone(visit: Visit) -> None:
     assert np.asarray(drawing.convert("L"))[66:90, 64:100].min() < 80
     visit.page.keyboard.press("Control+z")
     eventually(lambda: visit.button("Clear").is_disabled())
+
+
+def ink(visit: Visit, *part: slice) -> bool:
+    """Whether there are lines in a part of the drawing as it was sent last."""
+    drawing = visit.part("picture")
+    assert drawing is not None
+    return bool(np.asarray(drawing.convert("L"))[part].min() < 128)
+
+
+def test_a_mouse_that_hovers_draws_nothing_into_a_stroke_of_the_keyboard(visit: Visit) -> None:
+    visit.go("sketch")
+    visit.page.get_by_role("application").focus()
+    for key in (" ", *["Shift+ArrowRight"] * 4):
+        visit.page.keyboard.press(key)
+    visit.page.mouse.move(*visit.at(0.1, 0.1))
+    visit.page.mouse.move(*visit.at(0.1, 0.9))
+    visit.page.keyboard.press(" ")
+    visit.settled()
+    assert ink(visit, np.s_[:], np.s_[64:])
+    assert not ink(visit, np.s_[:], np.s_[:48])
+
+
+def test_a_second_finger_draws_nothing_into_the_stroke_of_the_first(browser: Browser, address: str) -> None:
+    context = browser.new_context(viewport={"width": 800, "height": 1000}, locale="en-GB", has_touch=True)
+    visit = Visit(context, address)
+    visit.go("sketch")
+    touch = context.new_cdp_session(visit.page)
+
+    def fingers(kind: str, *places: tuple[float, float]) -> None:
+        spots = [visit.at(*place) for place in places]
+        points = [{"x": x, "y": y, "id": number} for number, (x, y) in enumerate(spots)]
+        touch.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
+
+    fingers("touchStart", (0.7, 0.2))
+    fingers("touchStart", (0.7, 0.2), (0.2, 0.2))
+    fingers("touchMove", (0.7, 0.4), (0.2, 0.6))
+    fingers("touchMove", (0.7, 0.8), (0.2, 0.8))
+    fingers("touchEnd")
+    visit.settled()
+    assert ink(visit, np.s_[:], np.s_[64:])
+    assert not ink(visit, np.s_[:], np.s_[:64])
+    assert visit.complaints == []
+    context.close()
+
+
+def test_leaving_while_a_result_is_on_its_way_is_no_error_and_ends_the_stroke(visit: Visit) -> None:
+    visit.go("sketch")
+    visit.stroke((0.2, 0.2), (0.8, 0.2))
+    visit.settled()
+
+    def slowly(route: Route) -> None:
+        time.sleep(0.7)
+        route.continue_()
+
+    visit.page.route("**/translate", slowly)
+    visit.page.mouse.down()
+    visit.page.mouse.move(*visit.at(0.8, 0.5))
+    visit.page.evaluate("location.hash = '#/files'")
+    visit.page.get_by_role("heading", name="Translate many pictures").wait_for()
+    visit.page.mouse.up()
+    visit.page.wait_for_timeout(2500)
+    assert visit.page.locator(".message").count() == 0
+    visit.page.unroute_all(behavior="wait")
+    visit.page.evaluate("location.hash = '#/sketch'")
+    visit.page.get_by_role("application").wait_for()
+    visit.page.mouse.move(*visit.at(0.2, 0.8))
+    visit.page.mouse.move(*visit.at(0.8, 0.9))
+    visit.settled()
+    assert not ink(visit, np.s_[80:], np.s_[:])
 
 
 def test_a_painted_map_is_sent_in_the_colours_of_its_classes(visit: Visit) -> None:

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ganvas.errors import UsageError
+
 if TYPE_CHECKING:
     from ganvas.report.study import StudyRuns
 
@@ -47,6 +49,8 @@ def study(
     if name is None:
         _list()
         return
+    if only and (results or pictures):
+        raise UsageError("--results and --pictures say where tables go, of which --only writes none: leave them out")
     from ganvas.cli.progress import train_with_display
     from ganvas.report.study import StudyRuns
 

@@ -93,7 +93,11 @@ def load_study(name_or_file: str | Path) -> Study:
     """
     study = _parsed(name_or_file)
     for row in study.rows:
-        study.recipe_of(row, 0)
+        if study.recipe_of(row, 0).task == "segment":
+            raise UsageError(
+                f"study '{study.name}': recipe '{study.recipe}' is of a segmenter, which judges photos and draws none "
+                "to set side by side; `ganvas train` and `ganvas evaluate` train and measure it"
+            )
     return study
 
 

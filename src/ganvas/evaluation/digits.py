@@ -99,7 +99,7 @@ def digit_figures(drawn: Read, real: Read, seed: int) -> dict[str, Figure]:
     if sides >= 2:
         found["digit_frechet"] = frechet_figure(drawn.statistics, real.statistics, seed)
     if sides >= 2 * SUBSETS:
-        found["digit_kid"] = kernel_distance(drawn.features, real.features, seed)
+        found["digit_kernel_distance"] = kernel_distance(drawn.features, real.features, seed)
     if sides > DENSITY_NEIGHBOURS:
         shares = neighbourhoods(drawn.features, real.features).figures(seed)
         found |= {f"digit_{name}": figure for name, figure in shares.items()}

@@ -11,7 +11,7 @@ LABEL_METRICS = {
         "Worst class met", "higher", 3, "the same of the class met least often"
     ),
     "digit_frechet": DIGIT_METRICS["digit_frechet"],
-    "digit_kid": PictureMetric(
+    "digit_kernel_distance": PictureMetric(
         "Digit kernel distance", "lower", 4, "squared MMD of the cubic kernel in the classifier's features, unbiased"
     ),
     "digit_precision": PictureMetric(

@@ -65,7 +65,8 @@ def evaluate_labels(
     header = model.header
     assert isinstance(header, LabelHeader)
     train, test = _open(entry, header, data, split)
-    wanted = min(len(test if split == "test" else train), MOST) if count is None else count
+    there = len(test) if split == "test" else len(train) - _held_out(train)
+    wanted = min(there, MOST) if count is None else count
     parts = _parts(train, test, split, wanted, _samples_a_class(train), seed)
     drawings = _Drawn(model, parts.real, wanted, seed)
     judge = DigitJudge.for_data(*parts.real)
@@ -83,7 +84,7 @@ def evaluate_labels(
     parzen, reference_parzen, settings = _parzen(model, parts, seed)
     figures["parzen_log_likelihood"], reference["parzen_log_likelihood"] = parzen, reference_parzen
     drawn = drawings.first(WATCHED)
-    nearest, unseen = _nearest(drawn, train), _nearest(_pictures(*parts.unseen)[:WATCHED], train)
+    nearest, unseen = _nearest(drawn, train), _nearest(_pictures(parts.unseen[0], parts.unseen[1][:WATCHED]), train)
     found, beside = memorisation_figures(nearest, unseen, seed)
     return Evaluation(
         model=entry.given,
@@ -95,7 +96,7 @@ def evaluate_labels(
         figures=figures | found,
         reference={name: figure for name, figure in (reference | beside).items() if name in figures | found},
         by_class=by_class,
-        notes=tuple(_notes(header, train, judge, wanted, len(parts.real[0]))),
+        notes=tuple(_notes(header, train, judge, wanted, len(parts.real[1]))),
         pairs=_beside(drawn, nearest, train),
         columns=SHOWN // 2,
     )
@@ -161,12 +162,16 @@ def _samples_a_class(train: LabelledImages) -> int:
     return max(1, min(SAMPLES_A_CLASS, MOST // len(train.class_names)))
 
 
+def _held_out(train: LabelledImages) -> int:
+    return max(1, min(HELD_OUT, len(train) // 10))
+
+
 def _parts(
     train: LabelledImages, test: LabelledImages, split: str, count: int, samples_a_class: int, seed: int
 ) -> _Parts:
     random = np.random.default_rng((seed, 4))
     of_train, of_test = random.permutation(len(train)), random.permutation(len(test))
-    few = max(1, min(HELD_OUT, len(train) // 10))
+    few = _held_out(train)
     held_out, rest = of_train[:few], of_train[few:]
     training, testing = (train, rest[:count]), (test, of_test[:count])
     real, other = (testing, training) if split == "test" else (training, testing)

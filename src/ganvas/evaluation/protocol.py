@@ -12,6 +12,7 @@ from ganvas.evaluation.translations import evaluate_translations
 from ganvas.inference import Model
 from ganvas.inference.labels import whole
 from ganvas.inference.segmentation import PhotoReader
+from ganvas.model_file import TranslateHeader
 from ganvas.report.entries import read_entries
 
 Watch = Callable[[str], None]
@@ -50,17 +51,18 @@ def evaluate(
         raise UsageError(f"--split {split}: expected {', '.join(SPLITS)}")
     count, seed = None if count is None else whole("count", count, 1), whole("seed", seed, 0)
     entry = read_entries([model], {})[0]
-    if segmenter is not None and entry.header.task != "translate":
+    header = entry.header
+    if segmenter is not None and not (isinstance(header, TranslateHeader) and header.source.kind == "labels"):
         raise UsageError(
             f"--segmenter judges photos drawn from label maps, which '{model}' does not draw: leave it out"
         )
-    if entry.header.task == "segment":
+    if header.task == "segment":
         return evaluate_segmenter(entry, data, split, count, seed, device, watch)
     judge = None if segmenter is None else PhotoReader(segmenter, device=device)
     loaded = Model(entry.path, device=device)
-    match entry.header.task:
+    match header.task:
         case "label":
             return evaluate_labels(entry, loaded, data, split, count, seed, watch)
         case "translate":
             return evaluate_translations(entry, loaded, data, split, count, seed, watch, judge)
-    raise UsageError(f"'{model}' is a model of task '{entry.header.task}', which has no protocol of evaluation")
+    raise UsageError(f"'{model}' is a model of task '{header.task}', which has no protocol of evaluation")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
@@ -16,6 +17,7 @@ from ganvas.files import atomic_path, atomic_write
 from ganvas.inference import is_export, resolve_model
 from ganvas.model_file import HEADER_KEY, read_header
 from ganvas.report import write_report
+from ganvas.training.folder import ENVIRONMENT, only_process
 
 _SECTION = re.compile(r"<!-- evaluation -->\n.*?<!-- end -->\n", re.DOTALL)
 _LENGTH = 8  # bytes of a safetensors file that tell how long its header is
@@ -31,8 +33,19 @@ def record(evaluation: Evaluation) -> tuple[list[Path], str]:
         GanvasError: a file cannot be written; each is as it was, or whole.
     """
     path = resolve_model(evaluation.model).resolve()
-    if reason := _kept(evaluation, path):
-        return [], reason
+    with contextlib.ExitStack() as held:
+        if (path.parent / ENVIRONMENT).is_file():
+            try:
+                held.enter_context(only_process(path.parent))
+            except GanvasError:
+                # Training replaces the file too: whoever came last would undo what the other wrote.
+                return [], f"'{evaluation.model}' is being trained: the numbers are not recorded in its file."
+        if reason := _kept(evaluation, path):
+            return [], reason
+        return _written(evaluation, path), ""
+
+
+def _written(evaluation: Evaluation, path: Path) -> list[Path]:
     table = evaluation.to_table()
     rewrite_header(path, {"metrics": evaluation.values, "evaluation": table})
     written = [path]
@@ -42,7 +55,7 @@ def record(evaluation: Evaluation) -> tuple[list[Path], str]:
         written.append(card)
     if path.name == "model.safetensors" and (path.parent / "recipe.toml").is_file():
         written.append(write_report(path.parent))
-    return written, ""
+    return written
 
 
 def rewrite_header(path: Path, changes: dict[str, object]) -> None:

@@ -54,11 +54,13 @@ def shown(value: float, metric: PictureMetric) -> str:
 
 
 def interval(figure: Figure, metric: PictureMetric) -> str:
-    """``0.993 to 0.998``, with a standard error where that is what is published; "" without an interval."""
-    if figure.low is None or figure.high is None:
-        return ""
-    ends = f"{shown(figure.low, metric)} to {shown(figure.high, metric)}"
-    return ends if figure.standard_error is None else f"{ends} (SE {figure.standard_error:.2g})"
+    """``0.993 to 0.998 (SE 0.0013)``, or what there is of it."""
+    told = []
+    if figure.low is not None and figure.high is not None:
+        told.append(f"{shown(figure.low, metric)} to {shown(figure.high, metric)}")
+    if figure.standard_error is not None:
+        told.append(f"(SE {figure.standard_error:.2g})")
+    return " ".join(told)
 
 
 def table(rows: Sequence[Sequence[str]]) -> str:

@@ -58,7 +58,8 @@ def evaluate_translations(
     if judge is not None:
         judge.check_reads(pairs.source_preparation, pairs.target_preparation, f"'{pairs.source}'")
     judges = () if judge is None else (segmentation_metric(judge.find),)
-    setting = Setting(pairs, seed, _varying(model) if header.generator.dropout and not is_export(model.path) else None)
+    varies = bool(header.generator.dropout) and not is_export(model.path)
+    setting = Setting(pairs, seed, _varying(model, seed) if varies else None)
     sets = [metric for factory in (*SET_METRICS, *judges) if (metric := factory(setting)) is not None]
     drawing = _Drawing(translator_of(model, entry.given, header.size), pairs, sets)
     watch(f"translating {len(pairs):,} pictures of {header.size} pixels and measuring them")
@@ -121,10 +122,10 @@ def _spread(pairs: PairImages, count: int | None) -> PairImages:
     )
 
 
-def _varying(model: Model) -> Vary:
+def _varying(model: Model, seed: int) -> Vary:
     def vary(source: Pixels, label: int, count: int) -> Pixels:
         asked = label if model.class_names else None
-        drawn = model.variations(np.moveaxis(source, 0, -1), count, label=asked)
+        drawn = model.variations(np.moveaxis(source, 0, -1), count, seed=seed, label=asked)
         pictures = np.stack([np.asarray(picture) for picture in drawn])
         return pictures[:, None] if pictures.ndim == 3 else np.moveaxis(pictures, 3, 1)
 

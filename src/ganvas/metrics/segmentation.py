@@ -23,6 +23,7 @@ from ganvas.metrics.sets import Factory, SetMetric, Setting
 from ganvas.metrics.translation import BATCH, Labels, Translate
 from ganvas.pictures import Pixels
 
+GROUPS = 500  # of pictures that are told apart for the intervals; of more, several are counted together
 Ids = npt.NDArray[np.int64]
 Counts = npt.NDArray[np.int64]
 Segment = Callable[[Pixels, tuple[int, int]], Ids]
@@ -139,7 +140,10 @@ def resampled_scores(counts: npt.ArrayLike, *, seed: int = 0, runs_seed: int = 0
 def measure_segmentation(
     segment: Segment, translate: Translate, data: PairImages, *, batch_size: int = BATCH
 ) -> Counts:
-    """Counts (N, classes, classes) of what ``segment`` finds in the photos that ``translate`` draws from label maps.
+    """Counts of what ``segment`` finds in the photos that ``translate`` draws from label maps.
+
+    They are (N, classes, classes), a matrix a picture; of N above ``GROUPS`` pictures ``GROUPS`` matrices, to which the
+    pictures are added in turns.
 
     Args:
         segment: the segmenter.
@@ -183,8 +187,8 @@ class _Agreement:
         self._maps = setting.pairs.source_preparation
         self._size = _size(setting.pairs)
         self._seed = setting.seed
-        self._drawn: list[Counts] = []
-        self._true: list[Counts] = []
+        self._drawn = _Groups()
+        self._true = _Groups()
 
     @property
     def metrics(self) -> Mapping[str, PictureMetric]:
@@ -195,7 +199,7 @@ class _Agreement:
         """Add a batch: label maps uint8 (n, 1, S, S), and photos uint8 (n, C, S, S)."""
         for counts, photos in ((self._drawn, drawn), (self._true, true)):
             found = self._segment(np.moveaxis(photos, 1, 3), self._size)
-            counts.append(confusion(found, sources[:, 0], len(self._maps.class_names), self._maps.ignore))
+            counts.add(confusion(found, sources[:, 0], len(self._maps.class_names), self._maps.ignore))
 
     def figures(self) -> dict[str, Figure]:
         """What is found in the drawn photos."""
@@ -205,9 +209,31 @@ class _Agreement:
         """What is found in the true photos."""
         return self._scored(self._true)
 
-    def _scored(self, counts: list[Counts]) -> dict[str, Figure]:
-        intervals = segmentation_intervals(np.concatenate(counts), seed=self._seed)
+    def _scored(self, counts: _Groups) -> dict[str, Figure]:
+        intervals = segmentation_intervals(counts.table, seed=self._seed)
         return {name: Figure(found.mean, found.low, found.high) for name, found in intervals.items()}
+
+
+class _Groups:
+    """Counts of pictures in at most ``GROUPS`` groups that take turns: the memory does not grow with the pictures."""
+
+    def __init__(self) -> None:
+        self._sums: list[Counts] = []
+        self._seen = 0
+
+    def add(self, counts: Counts) -> None:
+        """Add a batch (n, classes, classes)."""
+        for one in counts:
+            if self._seen < GROUPS:
+                self._sums.append(one.copy())
+            else:
+                self._sums[self._seen % GROUPS] += one
+            self._seen += 1
+
+    @property
+    def table(self) -> Counts:
+        """(groups, classes, classes)."""
+        return np.stack(self._sums)
 
 
 def _measured(data: PairImages, batch_size: int, find: Callable[[slice], Ids]) -> Counts:
@@ -215,8 +241,11 @@ def _measured(data: PairImages, batch_size: int, find: Callable[[slice], Ids]) -
     if maps.kind != "labels" or not len(data):
         raise GanvasError(f"'{data.source}' holds no label maps to score drawn photos by: expected data.source labels.")
     classes = len(maps.class_names)
-    parts = (slice(start, start + batch_size) for start in range(0, len(data), batch_size))
-    return np.concatenate([confusion(find(part), data.sources[part][:, 0], classes, maps.ignore) for part in parts])
+    counts = _Groups()
+    for start in range(0, len(data), batch_size):
+        part = slice(start, start + batch_size)
+        counts.add(confusion(find(part), data.sources[part][:, 0], classes, maps.ignore))
+    return counts.table
 
 
 def _size(data: PairImages) -> tuple[int, int]:

@@ -239,7 +239,7 @@ def _figure(values: np.ndarray[tuple[int, ...], np.dtype[np.float64]] | list[flo
 
 def _directions(size: int, seed: int) -> list[Tensor]:
     """Random unit vectors as columns (size, ``AT_ONCE``), ``DIRECTIONS`` in all."""
-    random = torch.Generator().manual_seed(seed)
+    random = torch.Generator().manual_seed(seed % 2**63)  # torch takes no larger one
     drawn = torch.randn(DIRECTIONS, size, generator=random)
     return list((drawn / drawn.norm(dim=1, keepdim=True)).T.split(AT_ONCE, dim=1))
 

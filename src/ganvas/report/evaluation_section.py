@@ -29,7 +29,8 @@ def evaluation_section(evaluation: Mapping[str, Any]) -> str:
 
 def _row(found: Mapping[str, Any]) -> str:
     decimals = found["decimals"]
-    ends = "" if found["low"] is None else f"{found['low']:.{decimals}f} to {found['high']:.{decimals}f}"
+    told = [] if found["low"] is None else [f"{found['low']:.{decimals}f} to {found['high']:.{decimals}f}"]
+    told += [] if found["standard_error"] is None else [f"(SE {found['standard_error']:.2g})"]
     real = "" if found["real"] is None else f"{found['real']['value']:.{decimals}f}"
     title = f'<th scope="row" title="{escape(found["reading"])}">{escape(found["title"])}</th>'
-    return f"<tr>{title}<td>{found['value']:.{decimals}f}</td><td>{ends}</td><td>{real}</td></tr>"
+    return f"<tr>{title}<td>{found['value']:.{decimals}f}</td><td>{' '.join(told)}</td><td>{real}</td></tr>"

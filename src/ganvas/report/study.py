@@ -10,6 +10,7 @@ from pathlib import Path
 
 from ganvas.config import Study, TranslateRecipe, check_rows, load_study
 from ganvas.config.study import TRUE_PICTURES
+from ganvas.errors import UsageError
 from ganvas.files import atomic_write
 from ganvas.pictures import png_bytes
 from ganvas.report.compare import compare
@@ -49,7 +50,7 @@ class StudyRuns:
         study: a shipped study's name or a TOML file.
         runs: the folder of the runs, by default ``runs/NAME``.
         data: what to train and to measure on, instead of the recipe's ``data.path``.
-        only: rows to train; the tables, which need all rows, are then not written. Empty: all.
+        only: rows to train; the tables, which need all rows, cannot be written then. Empty: all.
         segmenter: a segmenter in the place of the study's own, a run folder or a model file.
         device: ``auto``, ``cpu``, ``cuda`` or ``mps``.
         train: what trains an opened run to its end.
@@ -72,6 +73,8 @@ class StudyRuns:
     ) -> None:
         self.study: Study = load_study(study)
         check_rows(self.study, only)
+        if only and segmenter:
+            raise UsageError("--segmenter judges what stands in tables, of which --only writes none: leave one out")
         self.folder = Path(runs) if runs is not None else Path("runs") / self.study.name
         self._given = str(study)
         # Absolute, so that the runs' recipes say it wherever they are read.
@@ -115,9 +118,11 @@ class StudyRuns:
         """Every table by name, and what it holds; all runs must be finished.
 
         Raises:
-            UsageError: a run has no model yet.
+            UsageError: a run has no model yet, or only some rows were asked for.
             GanvasError: data that cannot be read.
         """
+        if self._only:
+            raise UsageError("tables compare all rows of a study: open it without the rows to train alone (only)")
         command = shlex.join(["ganvas", "study", self._given, "--runs", self.folder.as_posix()])
         # Models that draw from labels are compared by what was measured while they trained, on whatever data.
         pairs = isinstance(self.study.recipe_of(self.rows[0], 0), TranslateRecipe)
@@ -147,7 +152,7 @@ class StudyRuns:
             watch: called with a line for people at each step.
 
         Raises:
-            UsageError: a run has no model yet.
+            UsageError: a run has no model yet, or only some rows were asked for.
             GanvasError: data that cannot be read, a file that cannot be written.
         """
         texts = Path(results) if results is not None else self.folder / "tables"

@@ -68,7 +68,7 @@ class Guard:
         except ProblemError as problem:
             await problem.response()(scope, receive, answer)
         except Exception:
-            log.exception("%s %s failed", scope["method"], scope["path"])
+            log.exception("%s %r failed", scope["method"], scope["path"])  # %r: a path may hold codes for terminals
             if started:
                 raise
             detail = "an unforeseen error, which the studio's terminal shows; please report it"

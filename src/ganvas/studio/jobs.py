@@ -6,12 +6,14 @@ goes when the studio ends; a finished job goes after a while, or when it is dele
 
 from __future__ import annotations
 
+import os
 import re
 import secrets
 import shutil
 import tempfile
 import threading
 import time
+import unicodedata
 import zipfile
 from collections.abc import Iterator, Sequence
 from concurrent.futures import CancelledError
@@ -29,6 +31,8 @@ from ganvas.studio.workers import Pool
 
 JobState = Literal["running", "done", "failed"]
 RESULT = "result.zip"
+# Of a stored name: file systems take 255, and ends are added to it (a number, .png, that of a file half written).
+NAME_BYTES = 200
 BUSY_SECONDS = 0.5
 
 
@@ -183,7 +187,7 @@ class Jobs:
                 _pack(job.folder / "out", job.result)
                 job.state = "done"
         except (GanvasError, ProblemError, OSError) as error:
-            job.message = str(error)
+            job.message = str(error).replace(f"{job.folder}{os.sep}", "")
             job.state = "failed"
         finally:
             if job.state == "running":
@@ -233,7 +237,9 @@ def stored_name(name: str, ending: str, taken: dict[str, str]) -> str:
         taken: names that are taken.
     """
     last = re.split(r"[/\\]", name)[-1]
-    plain = re.sub(r"[^\w. ()+-]", "_", last).strip(" .")[-100:].strip(" .") or "picture"
+    # Composed, as some systems spell letters in parts that others take for another name.
+    plain = re.sub(r"[^\w. ()+-]", "_", unicodedata.normalize("NFC", last)).strip(" .")[-100:]
+    plain = plain.encode()[-NAME_BYTES:].decode(errors="ignore").strip(" .") or "picture"
     known = Path(plain).suffix.lower() in (ending, ".jpeg" if ending == ".jpg" else ending)
     stem, suffix = (Path(plain).stem, Path(plain).suffix) if known else (plain, ending)
     candidate, number = f"{stem}{suffix}", 1

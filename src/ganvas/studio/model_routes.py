@@ -8,6 +8,7 @@ import time
 from typing import Annotated, Any, Self
 
 from fastapi import APIRouter, File, Form, Path, Request, Response, UploadFile
+from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import FileResponse
 from PIL import Image
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
@@ -135,19 +136,21 @@ async def translate(
     begun = time.perf_counter()
     path = studio.catalogue.find(name).path
     limits = studio.settings.limits
-    source = read_picture(await read_upload(picture, "the picture", limits), "the picture", limits)
+    # Not in the event loop: a header may be as long as the file.
+    data = await read_upload(picture, "the picture", limits)
+    source = await run_in_threadpool(read_picture, data, "the picture", limits)
     dabs = None
     if hints is not None:
-        dabs = read_picture(await read_upload(hints, "the hints", limits), "the hints", limits)
+        dabs = await run_in_threadpool(read_picture, await read_upload(hints, "the hints", limits), "the hints", limits)
 
     def work(model: Model) -> bytes:
         if variation is None:
             return _png(model.translate(source, hints=dabs, label=label))
         return _png(model.variations(source, 1, seed=variation, hints=dabs, label=label)[0])
 
-    data = await drawn(request, studio.pool.submit(path, work, page=page))
+    result = await drawn(request, studio.pool.submit(path, work, page=page))
     spent = f"{(time.perf_counter() - begun) * 1000:.1f}"
-    return Response(data, media_type="image/png", headers={"X-Ganvas-Milliseconds": spent})
+    return Response(result, media_type="image/png", headers={"X-Ganvas-Milliseconds": spent})
 
 
 @router.post(

@@ -45,8 +45,8 @@ class ProblemError(Exception):
     """Ends a request with a problem of one of :data:`KINDS`."""
 
     def __init__(self, kind: str, detail: str) -> None:
-        # One line, whatever was sent and stands in it.
-        self.detail = " ".join(detail.split())
+        # One line that can be sent, whatever was sent and stands in it: JSON has halves of letters, UTF-8 has none.
+        self.detail = " ".join(detail.split()).encode("utf-8", "replace").decode()
         super().__init__(self.detail)
         self.kind = kind
 

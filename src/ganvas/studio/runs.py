@@ -48,7 +48,7 @@ class RunInfo(BaseModel):
     images: int = Field(description="real images seen at the last tick")
     total_images: int | None = Field(description="null until the run knows")
     images_per_second: float | None
-    message: str = Field(description="what the trainer said last, of a failed or stopped run")
+    message: str = Field(description="why a run failed, as the trainer said it; empty of others")
 
 
 class Started(BaseModel):
@@ -68,6 +68,7 @@ class Runs:
         self._locks = threading.Lock()  # around those of files, so that looking at one is never in the way of taking it
         # Of this studio's own processes; asking them lets the system forget the ended ones.
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
+        self._asked: dict[str, int] = {}  # the process of each run that was asked to stop last
 
     def names(self) -> list[str]:
         """Runs in the folder, and those that were started and have written nothing yet."""
@@ -108,7 +109,7 @@ class Runs:
             UsageError: an unknown key or a wrong value.
             ProblemError: a name that is taken or is none, data that are not there.
         """
-        if not re.match(NAME, name):
+        if not re.fullmatch(NAME, name):
             raise ProblemError(
                 "invalid", f"'{name:.80}' cannot name a run: use letters, digits, '_', '-' and '.', at most 100"
             )
@@ -126,7 +127,7 @@ class Runs:
         return self._info(name)
 
     def stop(self, name: str) -> RunInfo:
-        """Ask a run to finish its step, save and end; it does so soon, not at once.
+        """Ask a run to finish its step, save and end; it does so soon, not at once, however often it is asked.
 
         Raises:
             ProblemError: there is no such run, it is not under way, or its process is not known here.
@@ -137,8 +138,12 @@ class Runs:
         pid = self._process(name)
         if pid is None:
             raise ProblemError("conflict", f"run '{name}' was started elsewhere: stop it there, by Ctrl-C")
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGTERM)
+        # A second signal would end it at once, with nothing saved.
+        with self._lock:
+            if self._asked.get(name) != pid:
+                self._asked[name] = pid
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGTERM)
         return self._info(name)
 
     def resume(self, name: str) -> RunInfo:
@@ -176,21 +181,20 @@ class Runs:
         command += ["--out", str((self.folder / name).absolute())]
         if (nice := shutil.which("nice")) is not None:
             command = [nice, "-n", "10", *command]
-        with (
-            self._locks,
-            (own / f"{name}.lock").open("wb") as lock,
-            (own / f"{name}.log").open("wb") as log,
-        ):
+        with self._locks, (own / f"{name}.lock").open("wb") as lock:
             if not _is_free(lock, exclusive=True):
                 raise ProblemError("conflict", f"run '{name}' is running")
-            process = subprocess.Popen(
-                command,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                pass_fds=[lock.fileno()],
-                start_new_session=True,
-            )
+            # Emptied under the lock alone: it may be the log of a process that another studio has just started.
+            with (own / f"{name}.log").open("wb") as log:
+                process = subprocess.Popen(
+                    command,
+                    stdin=subprocess.DEVNULL,
+                    stdout=log,
+                    stderr=log,
+                    pass_fds=[lock.fileno()],
+                    start_new_session=True,
+                )
+            self._asked.pop(name, None)
         self._processes[name] = process
         remembered = started.model_copy(update={"pid": process.pid})
         atomic_write(own / f"{name}.json", remembered.model_dump_json().encode())
@@ -251,7 +255,8 @@ class Runs:
             images=images,
             total_images=total,
             images_per_second=speed if isinstance(speed, int | float) else None,
-            message=said if state in ("failed", "stopped") else "",
+            # As people see the runs here: by their names, not by where they lie.
+            message=said.replace(f"{self.folder.absolute()}{os.sep}", "") if state == "failed" else "",
         )
 
 
@@ -261,7 +266,7 @@ def _is_run(path: Path) -> bool:
 
 def _check_data(recipe: Recipe) -> None:
     path = getattr(getattr(recipe, "data", None), "path", "")
-    if path and not Path(path).exists():
+    if path and not os.path.exists(path):  # which, unlike pathlib, is false of what can be no path
         raise ProblemError("invalid", f"data.path: there is nothing at '{path}'")
 
 
@@ -291,7 +296,8 @@ def _holder(path: Path) -> int | None:
     for line in lines:
         words = line.split()
         if "FLOCK" in words and "->" not in words and words[words.index("FLOCK") + 4] == where:
-            return int(words[words.index("FLOCK") + 3])
+            pid = int(words[words.index("FLOCK") + 3])
+            return pid if pid > 0 else None  # a process elsewhere has no number here; signals take others for groups
     return None
 
 

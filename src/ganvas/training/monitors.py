@@ -117,7 +117,7 @@ class Monitors:
         best_images, _, best, learned_then = min(measured, key=lambda each: each[2])
         last = measured[-LEAST_MEASURED:]
         if best == 0 or any(
-            held_out < WORSE * best or training > BETTER * learned_then for _, _, held_out, training in last
+            held_out < WORSE * best or training >= BETTER * learned_then for _, _, held_out, training in last
         ):
             return ""
         _, metric, held_out, training = last[-1]

@@ -64,6 +64,8 @@ export class Easel {
     raster.show(this.drawing.acts);
     this.seen = raster;
     return () => {
+      // Nobody can go on with a stroke on a sheet that is gone.
+      this.end();
       if (this.seen === raster) this.seen = undefined;
     };
   }
@@ -116,6 +118,8 @@ export class Easel {
 
   /** While it is dragged; `keepDabs` makes a step of it that can be undone. */
   dragDab(id: number, x: number, y: number): void {
+    // It may have been removed, or undone, under the pointer.
+    if (!this.drawing.dabs.some((dab) => dab.id === id)) return;
     this.drawing = { ...this.drawing, dabs: movedDab(this.drawing.dabs, id, x, y) };
     this.revision++;
   }
@@ -136,22 +140,27 @@ export class Easel {
 
   /** A picture to draw on; it takes the place of all that was there. */
   open(bitmap: ImageBitmap): void {
+    this.end();
     this.commit({ acts: [...this.drawing.acts, { kind: "picture", bitmap }], dabs: [] });
     this.selectedDab = null;
   }
 
   clear(): void {
+    this.end();
     if (this.empty) return;
     this.commit({ acts: [...this.drawing.acts, { kind: "clear" }], dabs: [] });
     this.selectedDab = null;
   }
 
+  /** The last step; of a stroke in the making that one. */
   undo(): void {
+    this.end();
     this.history.undo();
     this.show();
   }
 
   redo(): void {
+    this.end();
     this.history.redo();
     this.show();
   }

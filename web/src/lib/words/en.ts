@@ -44,6 +44,7 @@ export const en = {
   "sheet.took": "{ms} ms",
   "sheet.working": "working …",
   "sheet.drop": "Drop the picture to draw on it",
+  "sheet.unreadable": "This file cannot be read as a picture.",
 
   "tool.tools": "Tools",
   "tool.pen": "Pen",
@@ -120,6 +121,8 @@ export const en = {
   "training.pace": "{pace} images/s",
   "training.left": "{time} left",
   "training.stop": "Stop",
+  "training.stopping": "Stopping …",
+  "training.stopped": "Stopped after {images} images, and saved. Resume goes on from there.",
   "training.resume": "Resume",
   "training.losses": "Losses",
   "training.metrics": "Metrics",

@@ -45,6 +45,7 @@ export const ko: Words = {
   "sheet.took": "{ms} ms",
   "sheet.working": "그리는 중 …",
   "sheet.drop": "놓으면 그 위에 그릴 수 있습니다",
+  "sheet.unreadable": "그림으로 읽을 수 없는 파일입니다.",
 
   "tool.tools": "도구",
   "tool.pen": "펜",
@@ -121,6 +122,8 @@ export const ko: Words = {
   "training.pace": "초당 {pace}장",
   "training.left": "{time} 남음",
   "training.stop": "멈추기",
+  "training.stopping": "멈추는 중 …",
+  "training.stopped": "그림 {images}장까지 학습하고 저장한 뒤 멈췄습니다. ‘이어서 하기’를 누르면 거기서 계속합니다.",
   "training.resume": "이어서 하기",
   "training.losses": "손실",
   "training.metrics": "지표",
