@@ -182,8 +182,8 @@ class ResizeConvolution(Conv2d):
     """Nearest neighbours, then a 3x3 convolution: no checkerboards (Odena et al. 2016).
 
     A nearest neighbour repeats its pixels, so the nine products of an output pixel are four with weights added up: a
-    transposed 4x4 convolution with tied weights, equal but for rounding and less than half the work
-    (benchmarks/deep_layers.py). On few pixels adding up the weights costs more than it saves.
+    transposed 4x4 convolution with tied weights, equal but for rounding and less than half the work.
+    On few pixels adding up the weights costs more than it saves.
     """
 
     def __init__(self, before: int, after: int, bias: bool) -> None:

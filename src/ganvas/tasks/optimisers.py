@@ -24,7 +24,7 @@ def as_stored(tensor: Tensor, like: Tensor) -> Tensor:
     """A view of ``tensor`` with its dimensions in the order in which ``like``'s lie in memory.
 
     The fused optimisers copy every tensor that is not contiguous, which for convolutions that are stored channels last
-    takes twice the time of the update itself; seen so, these are contiguous too.
+    takes longer than the update itself; seen so, these are contiguous too.
     """
     return tensor.permute(_stored_order(like))
 

@@ -17,7 +17,7 @@ def freed_memory_kept() -> Iterator[None]:
     """Inside the block the process keeps the memory it frees; after it, what is free goes back to the system.
 
     Otherwise glibc returns a layer's megabytes as soon as they are free, and the system hands them out again, emptied,
-    page by page: an eighth of the time of a step on pictures of 256 pixels. Does nothing without glibc.
+    page by page. Does nothing without glibc.
     """
     if platform.libc_ver()[0] != "glibc":
         yield
