@@ -1,9 +1,21 @@
 """How long the studio's answers take while 1, 10 and 50 pages draw at once, and whether its memory grows.
 
-Each page draws strokes as a person does, one more line every so many milliseconds, and asks for the newest state of
-its drawing as soon as the answer before is there. The studio is a process of its own, as a user starts it.
-
     python benchmarks/studio_load.py --seconds 120 --out docs/results/studio-load.json
+
+The studio is a process of its own, as a user starts it. Each page is a pen that moves 60 times a second through
+strokes of 0.6 seconds with 0.4 between them, and asks as the page in the browser does: one request at a time, with the
+drawing as it is then, and the next as soon as the answer is there and the drawing has changed. After twenty strokes it
+takes a new sheet. Measured, after some time of the same drawing that is not:
+
+- answer: from the sending of a request to the last byte of its PNG. Of one that a newer request of the same page
+  replaced (409) there is no answer, and it is no error.
+- stroke: from the end of a stroke to the answer that holds all of it, so that the waiting for an earlier answer counts.
+- errors: any other status, a broken connection, an answer that is no whole PNG of the drawing's size, and a last
+  answer that is not what the same drawing gets when nobody else draws.
+- memory: of the studio's process (resident set), once a second: its medians over the thirds of the time, and the
+  median of the slopes between any two of its values (Theil-Sen), which a single jump does not move.
+
+The pages share the machine with the studio; which part of a core they took is told.
 """
 
 from __future__ import annotations
@@ -13,155 +25,276 @@ import http.client
 import io
 import json
 import os
-import subprocess
+import platform
+import shlex
 import sys
-import tempfile
 import threading
 import time
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
+import torch
 from PIL import Image, ImageDraw
 
-SERVE = """
-import sys
-from pathlib import Path
-from ganvas.studio.server import serve
-from ganvas.studio.settings import Settings
-# Programs need no page: any folder with an index.html will do.
-settings = Settings(runs=Path(sys.argv[1]), static=Path(sys.argv[1]), port=0, warm=sys.argv[2])
-serve(settings, browser=False, tell=lambda address: print(address, flush=True))
-"""
+from _contestant import machine, write_json
+from _studio import Served, form, served, threads, translated
+
+MOVE_SECONDS, STROKE_SECONDS, PAUSE_SECONDS = 1 / 60, 0.6, 0.4
+STROKES_A_SHEET = 20
+PNG_END = b"IEND\xaeB`\x82"
+ROUNDING = 2  # of 255; other work at the same time may change the order of sums
 
 
 @dataclass
 class Page:
-    """An open page: its strokes so far and what became of its requests."""
+    """An open page: its drawing, and what became of its requests."""
 
     number: int
     side: int
-    stroke_seconds: float
-    seconds: list[float] = field(default_factory=list)
+    model: str
+    port: int
+    begins: float  # what was sent before is not measured
+    ends: float
+    answers: list[float] = field(default_factory=list)  # seconds
+    strokes: list[float] = field(default_factory=list)  # seconds
+    in_time: int = 0  # answers that came within the measured time
     statuses: Counter[int] = field(default_factory=Counter)
     errors: list[str] = field(default_factory=list)
+    last: tuple[bytes, bytes] | None = None  # request and answer
 
-    def draw(self, port: int, model: str, until: float) -> None:
-        """Draw and ask until the time is up; whatever goes wrong is an error of the studio."""
-        random = np.random.default_rng(self.number)
-        paper = Image.new("L", (self.side, self.side), 255)
-        pen = ImageDraw.Draw(paper)
-        at = random.uniform(0, self.side, 2)
-        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
-        due = time.perf_counter() + random.uniform(0, self.stroke_seconds)
-        while (now := time.perf_counter()) < until:
-            time.sleep(max(0.0, due - now))
-            # Lines drawn while the last answer was awaited are in the drawing, not in a queue.
-            due = max(due + self.stroke_seconds, time.perf_counter())
-            to = np.clip(at + random.normal(0, self.side / 10, 2), 0, self.side)
-            pen.line([*at, *to], fill=0, width=max(1, self.side // 64))
-            at = to
+    def run(self) -> None:
+        """Draw and ask until the time is up and everything drawn is answered."""
+        try:
+            self._draw()
+        except Exception as error:  # a page that ends in silence would look like one without errors
+            self.errors.append(repr(error))
+
+    def _draw(self) -> None:
+        pen = Pen(np.random.default_rng(self.number), self.side, time.perf_counter())
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
+        waiting: list[float] = []  # ends of strokes that no answer holds yet
+        changed = True
+        while True:
+            now = time.perf_counter()
+            moved, ended = pen.move(min(now, self.ends))
+            waiting += ended
+            changed = changed or moved
+            if not changed:
+                if now >= self.ends:
+                    break
+                time.sleep(MOVE_SECONDS / 2)
+                continue
+            body = form(pen.paper, f"page-{self.number}")
             begun = time.perf_counter()
+            measured = begun >= self.begins
             try:
-                connection.request("POST", f"/api/models/{model}/translate", *form(paper, f"page-{self.number}"))
-                answer = connection.getresponse()
-                body = answer.read()
-            except OSError as error:
+                status, answer = translated(connection, self.model, body)
+            except (OSError, http.client.HTTPException) as error:
                 self.errors.append(repr(error))
                 connection.close()
+                if now >= self.ends:
+                    break
+                time.sleep(0.1)
                 continue
-            self.seconds.append(time.perf_counter() - begun)
-            self.statuses[answer.status] += 1
-            if answer.status == 200 and Image.open(io.BytesIO(body)).size != paper.size:
-                self.errors.append("a result of another size")
+            done = time.perf_counter()
+            self.statuses[status] += measured
+            changed = status != 200  # then the page asks again
+            if status == 200:
+                self._check(answer)
+                self.last = (body, answer)
+                self.in_time += self.begins <= done <= self.ends
+                if measured:
+                    self.answers.append(done - begun)
+                    self.strokes += [done - end for end in waiting if end >= self.begins]
+                waiting = []
+            elif now >= self.ends:
+                break
+            elif status != 409:
+                time.sleep(1)
         connection.close()
 
-
-def form(paper: Image.Image, page: str) -> tuple[bytes, dict[str, str]]:
-    """A request as the page sends it: body and headers."""
-    buffer = io.BytesIO()
-    paper.save(buffer, "PNG", compress_level=1)
-    parts = b'--line\r\nContent-Disposition: form-data; name="page"\r\n\r\n' + page.encode() + b"\r\n"
-    parts += b'--line\r\nContent-Disposition: form-data; name="picture"; filename="drawing.png"\r\n'
-    parts += b"Content-Type: image/png\r\n\r\n" + buffer.getvalue() + b"\r\n--line--\r\n"
-    return parts, {"Content-Type": "multipart/form-data; boundary=line"}
+    def _check(self, answer: bytes) -> None:
+        if not answer.endswith(PNG_END) or Image.open(io.BytesIO(answer)).size != (self.side, self.side):
+            self.errors.append("an answer that is no whole PNG of the drawing's size")
 
 
-def memory_mb(pid: int) -> float | None:
-    """What a process holds in memory, on Linux."""
+class Pen:
+    """A pen that somebody moves over a sheet by a timetable of their own."""
+
+    def __init__(self, random: np.random.Generator, side: int, begins: float) -> None:
+        self._random = random
+        self._side = side
+        self._due = begins + random.uniform(0, STROKE_SECONDS + PAUSE_SECONDS)
+        self._moves_left = 0
+        self._strokes = 0
+        self._at = self._direction = np.zeros(2)
+        self.paper = Image.new("L", (side, side), 255)
+
+    def move(self, now: float) -> tuple[bool, list[float]]:
+        """Draw what is due by ``now``: whether there was anything, and when strokes ended."""
+        moved, ended = False, []
+        while self._due <= now:
+            if self._moves_left == 0:
+                self._begin()
+            to = self._at + self._direction
+            self._direction += self._random.normal(0, self._side / 200, 2)
+            ImageDraw.Draw(self.paper).line([*self._at, *to], fill=0, width=max(1, self._side // 50))
+            self._at = np.clip(to, 0, self._side)
+            self._moves_left -= 1
+            moved = True
+            if self._moves_left == 0:
+                ended.append(self._due)
+            self._due += MOVE_SECONDS if self._moves_left else PAUSE_SECONDS
+        return moved, ended
+
+    def _begin(self) -> None:
+        if self._strokes % STROKES_A_SHEET == 0:
+            self.paper = Image.new("L", (self._side, self._side), 255)
+        self._strokes += 1
+        self._moves_left = round(STROKE_SECONDS / MOVE_SECONDS)
+        self._at = self._random.uniform(0.1 * self._side, 0.9 * self._side, 2)
+        self._direction = self._random.normal(0, self._side / 60, 2)
+
+
+def memory_mb(pid: int) -> float:
+    """What a process holds in memory; NaN where the system does not tell."""
     try:
         pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
     except OSError:
-        return None
+        return float("nan")
     return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
 
 
-def measure(port: int, pid: int, model: str, pages: int, arguments: argparse.Namespace) -> dict[str, Any]:
+def slope(minutes: npt.NDArray[np.float64], values: npt.NDArray[np.float64]) -> float:
+    """The median of the slopes between any two points (Theil 1950, Sen 1968)."""
+    first, second = np.triu_indices(len(values), 1)
+    return float(np.median((values[second] - values[first]) / (minutes[second] - minutes[first])))
+
+
+def measure(studio: Served, pages: int, asked: argparse.Namespace) -> dict[str, Any]:
     """Let ``pages`` pages draw, and return what they met."""
-    drawn = [Page(number, arguments.side, arguments.stroke_ms / 1000) for number in range(pages)]
-    before = memory_mb(pid)
-    until = time.perf_counter() + arguments.seconds
-    threads = [threading.Thread(target=page.draw, args=(port, model, until)) for page in drawn]
-    for thread in threads:
+    begins = time.perf_counter() + asked.warm_up
+    ends = begins + asked.seconds
+    drawn = [Page(number, asked.side, asked.model, studio.port, begins, ends) for number in range(pages)]
+    running = [threading.Thread(target=page.run) for page in drawn]
+    for thread in running:
         thread.start()
-    time.sleep(arguments.seconds / 2)
-    halfway = memory_mb(pid)
-    for thread in threads:
+    time.sleep(max(0.0, begins - time.perf_counter()))
+    cpu = time.process_time()
+    memory: list[tuple[float, float]] = []
+    while (now := time.perf_counter()) < ends:
+        memory.append((now - begins, memory_mb(studio.pid)))
+        time.sleep(min(1.0, asked.seconds / 30))
+    cpu = time.process_time() - cpu
+    for thread in running:
         thread.join()
-    seconds = np.array([value for page in drawn for value in page.seconds])
-    statuses = sum((page.statuses for page in drawn), Counter())
-    failed = sum(count for status, count in statuses.items() if status not in (200, 409))
+    errors = [error for page in drawn for error in page.errors] + mixed_up(drawn, studio)
+    statuses = sum((page.statuses for page in drawn), Counter[int]())
+    answers = [value for page in drawn for value in page.answers]
+    when, values = np.array(memory).T
     return {
         "pages": pages,
-        "answers": len(seconds),
-        "statuses": {str(status): count for status, count in sorted(statuses.items())},
-        "errors": failed + sum(len(page.errors) for page in drawn),
-        "first_errors": [error for page in drawn for error in page.errors][:3],
-        "median_ms": round(float(np.median(seconds)) * 1000, 1) if len(seconds) else None,
-        "p99_ms": round(float(np.quantile(seconds, 0.99)) * 1000, 1) if len(seconds) else None,
-        "answers_per_second": round(len(seconds) / arguments.seconds, 1),
-        "memory_mb_before": before,
-        "memory_mb_halfway": halfway,
-        "memory_mb_after": memory_mb(pid),
+        "statuses": {str(status): count for status, count in sorted(statuses.items()) if count},
+        "superseded": statuses[409],
+        "errors": sum(count for status, count in statuses.items() if status not in (200, 409)) + len(errors),
+        "first_errors": errors[:3],
+        "answer_ms": milliseconds(answers),
+        "stroke_ms": milliseconds([value for page in drawn for value in page.strokes]),
+        "answers_per_second": round(sum(page.in_time for page in drawn) / asked.seconds, 1),
+        "fewest_answers_of_a_page": min(len(page.answers) for page in drawn),
+        "memory_mb_thirds": [round(float(np.median(third)), 1) for third in np.array_split(values, 3)],
+        "memory_mb_per_minute": round(slope(when / 60, values), 2),
+        "memory_mb": values.round(1).tolist(),
+        "cores_taken_by_the_pages": round(cpu / asked.seconds, 2),
     }
 
 
-def main() -> None:
+def mixed_up(pages: Sequence[Page], studio: Served) -> list[str]:
+    """Pages whose last answer is another one than their drawing gets when nobody else draws."""
+    connection = http.client.HTTPConnection("127.0.0.1", studio.port, timeout=60)
+    found = []
+    for page in pages:
+        if page.last is None:
+            found.append(f"page {page.number} never got an answer")
+            continue
+        body, answer = page.last
+        try:
+            status, alone = translated(connection, page.model, body)
+        except (OSError, http.client.HTTPException) as error:
+            connection.close()
+            found.append(f"page {page.number} alone: {error!r}")
+            continue
+        pictures = [np.asarray(Image.open(io.BytesIO(data)), dtype=int) for data in (answer, alone) if status == 200]
+        if len(pictures) < 2 or np.abs(pictures[0] - pictures[1]).max() > ROUNDING:
+            found.append(f"page {page.number} got another answer than its drawing gets alone")
+    connection.close()
+    return found
+
+
+def milliseconds(seconds: Sequence[float]) -> dict[str, float | int | None]:
+    """How many, their median, 99th percentile and largest."""
+    if not seconds:
+        return {"count": 0, "median": None, "p99": None, "largest": None}
+    median, p99, largest = np.quantile(np.array(seconds) * 1000, [0.5, 0.99, 1.0]).round(1).tolist()
+    return {"count": len(seconds), "median": median, "p99": p99, "largest": largest}
+
+
+def printed(result: dict[str, Any]) -> str:
+    """The table, and what it was measured on."""
+    lines = [
+        "| pages | answers a second | answer ms, median | 99% | stroke ms, median | 99% | errors | superseded "
+        "| memory MB, thirds of the time | MB a minute | cores taken by the pages |",
+        "|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|",
+    ]
+    for row in result["rows"]:
+        times = " | ".join(f"{row[what][which]}" for what in ("answer_ms", "stroke_ms") for which in ("median", "p99"))
+        thirds = ", ".join(f"{value:.0f}" for value in row["memory_mb_thirds"])
+        lines.append(
+            f"| {row['pages']} | {row['answers_per_second']} | {times} | {row['errors']} | {row['superseded']} "
+            f"| {thirds} | {row['memory_mb_per_minute']:+.2f} | {row['cores_taken_by_the_pages']} |"
+        )
+    on = result["machine"]
+    told = f"{result['model']}, {result['side']} pixels, {result['seconds']:g} seconds each."
+    return "\n".join([*lines, "", f"{on['processor']}, {on['cores']} cores. {told}"])
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Reads the options, measures and prints; exits with 1 where there were errors."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--pages", type=int, nargs="+", default=[1, 10, 50])
-    parser.add_argument("--seconds", type=float, default=120.0, help="of drawing for each number of pages")
-    parser.add_argument("--stroke-ms", type=float, default=100.0, help="between two strokes of a page")
+    parser.add_argument("--seconds", type=float, default=120.0, help="of measured drawing for each number of pages")
+    parser.add_argument("--warm-up", type=float, default=15.0, help="seconds of drawing before that, each time")
     parser.add_argument("--side", type=int, default=128, help="of the drawings in pixels")
     parser.add_argument("--model", default="sketch2color")
     parser.add_argument("--out", type=Path, help="also write the figures as JSON")
-    arguments = parser.parse_args()
+    asked = parser.parse_args(arguments)
 
-    with tempfile.TemporaryDirectory() as folder:
-        (Path(folder) / "index.html").write_text("")
-        command = [sys.executable, "-c", SERVE, folder, arguments.model]
-        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
-            assert server.stdout is not None
-            port = int(server.stdout.readline().strip().rstrip("/").rpartition(":")[2])
-            warm = Page(0, arguments.side, 0.0)
-            warm.draw(port, arguments.model, time.perf_counter() + 3)
-            rows = []
-            for pages in arguments.pages:
-                rows.append(measure(port, server.pid, arguments.model, pages, arguments))
-                print(json.dumps(rows[-1]), flush=True)
-            server.terminate()
-    if arguments.out is not None:
-        told = {
-            "command": " ".join(["python", *sys.argv]),
-            "model": arguments.model,
-            "side": arguments.side,
-            "stroke_ms": arguments.stroke_ms,
-            "seconds": arguments.seconds,
-            "cores": os.cpu_count(),
-            "rows": rows,
-        }
-        arguments.out.write_text(json.dumps(told, indent=2) + "\n")
+    rows = []
+    with served(asked.model, asked.side, page=False) as studio:
+        for pages in asked.pages:
+            rows.append(measure(studio, pages, asked))
+            brief = {key: value for key, value in rows[-1].items() if key != "memory_mb"}
+            print(json.dumps(brief), file=sys.stderr, flush=True)
+    result = {
+        "command": shlex.join(["python", *sys.argv]),
+        "machine": machine(),
+        "versions": {"python": platform.python_version(), "torch": torch.__version__},
+        "environment": threads(),
+        "model": asked.model,
+        "side": asked.side,
+        "seconds": asked.seconds,
+        "warm_up_seconds": asked.warm_up,
+        "rows": rows,
+    }
+    print(printed(result))
+    write_json(asked.out, result)
+    if any(row["errors"] for row in rows):
+        sys.exit(1)
 
 
 if __name__ == "__main__":

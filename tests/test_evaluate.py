@@ -8,13 +8,14 @@ import shutil
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pytest
 import torch
 from PIL import Image
 from safetensors import safe_open
+from torch import Tensor
 
 import ganvas
 from ganvas import __version__
@@ -70,18 +71,21 @@ def evaluated(finished_run: Run) -> Evaluation:
 
 @pytest.fixture(scope="module")
 def translator(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_translator(tmp_path_factory.mktemp("evaluate"))
+
+
+def write_translator(root: Path, channels: int = 3) -> Path:
     """The run folder of a translator with untrained weights, with dropout, and its pairs beside it."""
-    root = tmp_path_factory.mktemp("evaluate")
     random = np.random.default_rng(0)
     for split, count in (("train", 2), ("test", HELD_OUT)):
         (root / "pairs" / split).mkdir(parents=True)
         for i in range(count):
-            small = random.integers(0, 256, (4, 8, 3), dtype=np.uint8)
+            small = random.integers(0, 256, (4, 8, channels), dtype=np.uint8)
             Image.fromarray(small).resize((64, 32)).save(root / "pairs" / split / f"{i}.png")
     table: dict[str, Any] = {
         "name": "tiny",
         "task": "translate",
-        "data": {"path": str(root / "pairs"), "size": 32},
+        "data": {"path": str(root / "pairs"), "size": 32, "source_channels": channels, "target_channels": channels},
         "generator": {"network": "unet", "width": 4, "norm": "instance", "dropout": 0.5},
         "train": {"total_images": 100, "batch_size": 1},
     }
@@ -131,6 +135,21 @@ def test_digits_are_drawn_for_the_held_out_labels_and_read_by_the_classifier(
     assert evaluated.by_class.confusion.sum() == COUNT
     assert evaluated.by_class.confusion.sum(axis=1).tolist() == np.bincount(wanted, minlength=10).tolist()
     assert np.trace(evaluated.by_class.confusion) == right.sum()
+    met = [figure for figure in evaluated.by_class.accuracy if figure is not None]
+    assert evaluated.figures["asked_accuracy_worst_class"] == min(met, key=lambda figure: figure.value)
+
+
+def test_table_by_class_tells_intervals_where_there_are_any(evaluated: Evaluation) -> None:
+    by_class = evaluated.by_class
+    assert by_class is not None
+    # Of six pictures a class there is none.
+    assert by_class.frechet[0] is not None
+    assert by_class.frechet[0].low is None
+    known = replace(evaluated, by_class=replace(by_class, frechet=(Figure(1.0, 0.5, 1.5, 0.25), *by_class.frechet[1:])))
+    row = next(line for line in to_markdown(known).splitlines() if re.match(r"\| +0 \|", line))
+    assert "| 0.50 to 1.50 |" in row
+    table = known.to_table()["by_class"]
+    assert table["digit_frechet"][0] == {"value": 1.0, "low": 0.5, "high": 1.5, "standard_error": 0.25}
 
 
 def test_real_pictures_stand_beside_every_digit_metric(evaluated: Evaluation) -> None:
@@ -235,14 +254,38 @@ def parse_recipe_of(folder: Path) -> TranslateRecipe:
     return recipe
 
 
-def test_count_takes_pairs_at_equal_steps(translator: Path) -> None:
-    found = evaluate(str(translator), count=2)
+@pytest.mark.parametrize(("count", "chosen"), [(1, [0]), (2, [0, 5]), (4, [0, 2, 3, 5]), (5, [0, 1, 2, 4, 5])])
+def test_count_takes_pairs_spread_over_the_whole_set(translator: Path, count: int, chosen: list[int]) -> None:
+    # Most of the set is where equal whole steps would take its beginning alone.
+    found = evaluate(str(translator), count=count)
     pairs = open_pairs(parse_recipe_of(translator).data, "test")
     model = Model(translator)
-    chosen = replace(pairs, sources=pairs.sources[[0, 3]], targets=pairs.targets[[0, 3]], labels=pairs.labels[[0, 3]])
-    expected = measure_translation(translator_of(model, "run", 32), chosen)
+    part = replace(pairs, sources=pairs.sources[chosen], targets=pairs.targets[chosen], labels=pairs.labels[chosen])
+    expected = measure_translation(translator_of(model, "run", 32), part)
     assert found.values["l1"] == pytest.approx(expected["l1"].mean())
-    assert found.protocol.source.startswith("2 of 6 pairs")
+    assert found.protocol.source.startswith(f"{count} of 6 pairs")
+    np.testing.assert_array_equal(found.pairs[2::3], np.moveaxis(part.targets, 1, 3))
+
+
+def test_chosen_pairs_of_a_mapped_file_are_read_when_they_are_asked_for(translator: Path) -> None:
+    pairs = open_pairs(parse_recipe_of(translator).data, "test")
+    reads: list[int] = []
+
+    class Mapped:
+        shape = pairs.sources.shape
+
+        def __getitem__(self, at: Any) -> Any:
+            reads.append(np.size(at))
+            return pairs.sources[at]
+
+        def __len__(self) -> int:
+            return len(pairs)
+
+    part = translations._spread(replace(pairs, sources=cast(Any, Mapped())), 5)
+    assert part.sources.shape == (5, 3, 32, 32)
+    assert reads == []
+    np.testing.assert_array_equal(part.sources[2:4], pairs.sources[[2, 4]])
+    assert reads == [2]
 
 
 def test_variations_come_from_the_seed_which_may_be_of_any_size(translator: Path) -> None:
@@ -259,6 +302,80 @@ def test_a_number_without_an_interval_is_told_with_its_standard_error(translator
     assert interval(Figure(1.0, 0.5, 1.5, 0.25), metric) == "0.5 to 1.5 (SE 0.25)"
     table = replace(found, figures={name: Figure(1.0, None, None, 0.25)}).to_table()
     assert "<td>(SE 0.25)</td>" in evaluation_section(table)
+
+
+class FewFeatures(torch.nn.Module):
+    """In the place of Inception: six numbers of a picture."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.fc = torch.nn.Linear(1, 1)
+
+    def forward(self, pictures: Tensor) -> Tensor:
+        assert pictures.dtype == torch.uint8
+        deviation, mean = torch.std_mean(pictures.expand(-1, 3, -1, -1).float(), dim=(2, 3))
+        return torch.cat([deviation, mean], dim=1)
+
+
+@pytest.fixture
+def inception(monkeypatch: pytest.MonkeyPatch) -> FewFeatures:
+    """Whatever file of weights is given, it is these; and nobody asks the network for any."""
+
+    def refuse(*_: object) -> None:
+        raise AssertionError("asked for a connection")
+
+    network = FewFeatures()
+    monkeypatch.setattr("ganvas.evaluation.protocol.load_inception", lambda path, device: network)
+    monkeypatch.setattr("ganvas.metrics.inception_distances.FEATURES", 6)
+    monkeypatch.setattr("socket.socket.connect", refuse)
+    return network
+
+
+def test_digits_get_an_fid_where_inceptions_weights_are_given(inception: FewFeatures, finished_run: Run) -> None:
+    model = str(finished_run.folder)
+    with pytest.raises(UsageError, match=r"an FID of 100 pictures .* --few-pictures"):
+        evaluate(model, count=100, fid_weights="w.pth")
+    found = evaluate(model, count=100, fid_weights="w.pth", few_pictures=True)
+    held = embedded_digits("test")
+    order = np.random.default_rng((0, 4))
+    order.permutation(9_000)
+    real = order.permutation(len(held))[:100]
+    wanted = [int(label) for label in held.labels[real]]
+    drawn = np.concatenate([part.images for part in Model(finished_run.folder).draw(wanted, count=100, seed=0)])
+    one, other = (inception(torch.from_numpy(np.moveaxis(images, 3, 1))) for images in (drawn, held.images[real]))
+    expected = [FeatureStatistics(6), FeatureStatistics(6)]
+    for statistics, features in zip(expected, (one, other), strict=True):
+        statistics.update(features)
+    assert found.values["fid"] == pytest.approx(frechet_distance(*expected), rel=1e-6)
+    assert found.values["kid"] == pytest.approx(kernel_distance(one, other, 0).value, rel=1e-5)
+    assert found.reference["fid"].value < found.values["fid"]
+    assert "mostly bias" in found.notes[-1]
+    assert "FID" in to_markdown(found)
+    assert not {"fid", "kid"} & set(evaluate(model, count=30).values)
+
+
+def test_translations_get_an_fid_where_inceptions_weights_are_given(inception: FewFeatures, translator: Path) -> None:
+    with pytest.raises(UsageError, match=r"an FID of 6 pictures"):
+        evaluate(str(translator), fid_weights="w.pth")
+    found = evaluate(str(translator), fid_weights="w.pth", few_pictures=True)
+    pairs = open_pairs(parse_recipe_of(translator).data, "test")
+    model = Model(translator)
+    drawn = np.stack([model.translate_array(np.moveaxis(source, 0, -1)) for source in pairs.sources])
+    sides = [FeatureStatistics(6), FeatureStatistics(6)]
+    for statistics, pictures in zip(sides, (np.moveaxis(drawn, 3, 1), np.array(pairs.targets)), strict=True):
+        statistics.update(inception(torch.from_numpy(pictures)))
+    assert found.values["fid"] == pytest.approx(frechet_distance(*sides), rel=1e-6)
+    assert "kid" not in found.values
+
+
+@pytest.mark.usefixtures("inception")
+def test_what_neither_pictures_nor_inception_can_hold_is_measured_by_the_rest(tmp_path: Path) -> None:
+    model = str(write_translator(tmp_path, channels=4))
+    found = evaluate(model)
+    assert {"l1", "sliced_wasserstein"} <= set(found.figures)
+    assert "diversity_l1" not in found.figures
+    with pytest.raises(UsageError, match=r"these have 4: leave it out"):
+        evaluate(model, fid_weights="w.pth", few_pictures=True)
 
 
 class Fake:
@@ -466,6 +583,8 @@ def test_function_measures_and_records(translator: Path, tmp_path: Path) -> None
         (["digits-cgan", "--count", "0"], "count"),
         (["digits-cgan", "--data", "nowhere"], "no data at 'nowhere'"),
         (["digits-cgan", "--data", "nowhere", "--json"], "no data at 'nowhere'"),
+        (["digits-cgan", "--fid-weights", "nowhere.pth"], "--fid-weights nowhere.pth: no such file"),
+        (["digits-cgan", "--few-pictures"], "need --fid-weights"),
     ],
 )
 def test_wrong_usage_is_said_in_one_line(

@@ -18,8 +18,8 @@ from ganvas.errors import GanvasError
 from ganvas.metrics import kernel_distance as kernels
 from ganvas.metrics import manifolds, parzen
 from ganvas.metrics.asked import AskedAccuracy, confusion_from_logits
-from ganvas.metrics.distances import GROUPS, GroupedStatistics, frechet_distance, frechet_figure
-from ganvas.metrics.figures import Figure, figure_of_mean, figure_of_share
+from ganvas.metrics.distances import GROUPS, GroupedStatistics, frechet_distance, frechet_figure, frechet_jackknife
+from ganvas.metrics.figures import JACKKNIFE_GROUPS, Figure, figure_of_mean, figure_of_share
 from ganvas.metrics.intervals import share_interval
 from ganvas.metrics.memorisation import memorisation_figures, nearest_training
 
@@ -67,8 +67,8 @@ def test_confusion_has_a_row_a_class_asked_for() -> None:
 # Fréchet distance with its interval
 
 
-def grouped(rows: Tensor, batch: int = 70) -> GroupedStatistics:
-    statistics = GroupedStatistics(rows.shape[1])
+def grouped(rows: Tensor, batch: int = 70, groups: int = GROUPS) -> GroupedStatistics:
+    statistics = GroupedStatistics(rows.shape[1], groups)
     for part in torch.split(rows, batch):
         statistics.update(part)
     return statistics
@@ -113,10 +113,26 @@ def test_interval_of_the_frechet_distance_is_as_wide_as_the_distance_varies() ->
     assert np.mean(widths) == pytest.approx(2 * 1.96 * np.std(drawn, ddof=1), rel=0.4)
 
 
+def test_jackknife_of_the_frechet_distance_is_about_as_wide_as_the_distance_varies() -> None:
+    found = []
+    for i in range(30):
+        a, b = features(2 * i, 300), features(2 * i + 1, 300, shift=0.3)
+        found.append(frechet_jackknife(grouped(a, groups=JACKKNIFE_GROUPS), grouped(b, groups=JACKKNIFE_GROUPS)))
+    # The last once more, each distance without a group computed from the other rows.
+    others = [[at for at in range(300) if at % JACKKNIFE_GROUPS != group] for group in range(JACKKNIFE_GROUPS)]
+    without = [frechet_distance(grouped(a[rows]).whole, grouped(b[rows]).whole) for rows in others]
+    error = np.sqrt((JACKKNIFE_GROUPS - 1) * np.var(without))
+    assert found[-1].standard_error == pytest.approx(error, rel=1e-6)
+    spread = np.std([figure.value for figure in found], ddof=1)
+    assert np.mean([figure.standard_error or 0.0 for figure in found]) == pytest.approx(spread, rel=0.5)
+
+
 def test_few_pictures_give_a_frechet_distance_without_an_interval() -> None:
     figure = frechet_figure(grouped(features(0, 100)), grouped(features(1, 600)), seed=0)
     assert figure.value > 0
     assert figure.low is None
+    one, other = (grouped(features(seed, 79), groups=JACKKNIFE_GROUPS) for seed in (0, 1))
+    assert frechet_jackknife(one, other).low is None
 
 
 # Kernel distance

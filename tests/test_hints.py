@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from ganvas.config import Hints
-from ganvas.data.hints import hints_at, hints_from_rgba, random_hints
+from ganvas.data.hints import hints_at, hints_from_rgba, random_hints, recoloured
 from ganvas.errors import UsageError
 
 ALWAYS = Hints(none_share=0)
@@ -132,3 +132,67 @@ def test_opaque_hints_are_refused_in_one_line() -> None:
     assert "\n" not in str(raised.value)
     with pytest.raises(ValueError, match=r"\(H, W, 4\)"):
         hints_from_rgba(np.zeros((4, 4, 3), dtype=np.uint8))
+
+
+def flat_picture() -> Tensor:
+    """A yellow field and a blue one, a black line between them, a white margin; (1, 3, 32, 32)."""
+    colours = {
+        "white": (1.0, 1.0, 1.0),
+        "yellow": (1.0, 0.8, -0.6),
+        "black": (-1.0, -1.0, -1.0),
+        "blue": (-0.6, 0.0, 0.9),
+    }
+    columns = ["white"] * 4 + ["yellow"] * 12 + ["black"] * 2 + ["blue"] * 10 + ["white"] * 4
+    return torch.tensor([colours[name] for name in columns]).T[None, :, None, :].expand(1, 3, 32, 32).contiguous()
+
+
+def dab(column: int) -> Tensor:
+    """One dab of 2 x 2 pixels of the flat picture's colour at that column."""
+    hints = torch.zeros(1, 4, 32, 32)
+    hints[:, :3, 8:10, column : column + 2] = flat_picture()[:, :, 8:10, column : column + 2]
+    hints[:, 3, 8:10, column : column + 2] = 1
+    return hints
+
+
+def test_recolouring_changes_the_dabbed_colour_everywhere_and_nothing_else() -> None:
+    torch.manual_seed(0)
+    before = flat_picture()
+    after, hints = recoloured(before, dab(6), 1.0)
+    field = after[0, :, :, 4:16]
+    assert (field == field[:, :1, :1]).all()
+    assert (field[:, 0, 0] - before[0, :, 0, 4]).abs().max() > 0.1
+    assert torch.equal(hints[0, :3, 8, 6], field[:, 8, 2])
+    rest = [*range(4), *range(16, 32)]
+    assert torch.equal(after[..., rest], before[..., rest])
+    assert torch.equal(hints[:, 3], dab(6)[:, 3])
+    assert (hints[:, :3] * (1 - hints[:, 3:])).abs().max() == 0
+
+
+def test_recolouring_turns_darker_shades_by_the_same_share_of_the_way_from_black() -> None:
+    torch.manual_seed(0)
+    before = flat_picture()
+    before[..., 10:16] = (before[..., 10:16] + 1) * 0.5 - 1
+    after, hints = recoloured(before, dab(6), 1.0)
+    new = hints[0, :3, 8, 6]
+    assert torch.allclose(after[0, :, 0, 12], (new + 1) * 0.5 - 1, atol=1e-5)
+
+
+def test_recolouring_leaves_what_has_no_dab_or_a_grey_one() -> None:
+    torch.manual_seed(0)
+    targets = flat_picture().repeat(3, 1, 1, 1)
+    hints = torch.cat((torch.zeros(1, 4, 32, 32), dab(1), dab(16)))
+    after, same = recoloured(targets, hints, 1.0)
+    assert torch.equal(after, targets)
+    assert torch.equal(same, hints)
+
+
+def test_recolouring_takes_the_asked_share_and_any_colour() -> None:
+    torch.manual_seed(0)
+    targets, hints = flat_picture().repeat(400, 1, 1, 1), dab(6).repeat(400, 1, 1, 1)
+    after, _ = recoloured(targets, hints, 0.25)
+    changed = (after - targets).abs().amax((1, 2, 3)) > 0
+    # Binomial: five standard errors.
+    assert changed.float().mean().item() == pytest.approx(0.25, abs=0.11)
+    new = after[changed][:, :, 0, 6]
+    assert new.amin(0).max() < -0.8
+    assert new.amax(0).min() > 0.8

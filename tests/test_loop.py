@@ -25,6 +25,8 @@ from ganvas.tasks import LabelTask
 from ganvas.training.checkpoint import checkpoint_path, load_newest_checkpoint, save_checkpoint
 from ganvas.training.run import TrainingRun
 from ganvas.training.signals import Interrupted
+from ganvas.training.stats import Progress
+from ganvas.training.tensorboard import TensorBoard
 
 CPU = torch.device("cpu")
 
@@ -459,6 +461,39 @@ def test_colour_pictures_with_labels_train_at_32_pixels(tmp_path: Path) -> None:
     run = tiny_run(tmp_path / "run", *settings, recipe="digits-conv").finish()
     assert Model(run.model_path).sample("red")[0].size == (32, 32)
     assert Model(run.model_path).sample("red")[0].mode == "RGB"
+
+
+def test_tensorboard_gets_all_that_a_record_holds(tmp_path: Path) -> None:
+    pytest.importorskip("tensorboard", reason="the extra 'tensorboard' is not installed")
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    record = Progress(
+        images=64,
+        total_images=128,
+        seconds=1.0,
+        images_per_second=64.0,
+        losses={"generator": 0.5},
+        accuracy_real=0.75,
+        accuracy_fake=None,
+        gradient_norms={"generator": 2.0},
+        peak_memory_mb=None,
+        metrics={"l1": 0.25},
+        signs={"diversity": 0.125},
+    )
+    board = TensorBoard(tmp_path, 0)
+    board.add(record)
+    board.close()
+    events = EventAccumulator(str(tmp_path))
+    events.Reload()
+    scalars = {name: events.Scalars(name)[0] for name in events.Tags()["scalars"]}
+    assert {name: (each.step, each.value) for name, each in scalars.items()} == {
+        "loss/generator": (64, 0.5),
+        "gradient_norm/generator": (64, 2.0),
+        "metric/l1": (64, 0.25),
+        "sign/diversity": (64, 0.125),
+        "discriminator_accuracy/real": (64, 0.75),
+        "images_per_second": (64, 64.0),
+    }
 
 
 def test_tensorboard_files_are_written_on_demand(tmp_path: Path) -> None:

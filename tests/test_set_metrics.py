@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 import torch
+from scipy import stats
 from scipy.ndimage import convolve
 from scipy.stats import wasserstein_distance
 from torch import Tensor
@@ -17,6 +18,7 @@ from ganvas.data.preparation import Preparation
 from ganvas.errors import GanvasError
 from ganvas.metrics import sliced_wasserstein as patches
 from ganvas.metrics.diversity import VARIATIONS, diversity_metric, diversity_name, variation_distances
+from ganvas.metrics.figures import JACKKNIFE_GROUPS, figure_of_jackknife
 from ganvas.metrics.pictures import ms_ssim
 from ganvas.metrics.sets import Setting
 from ganvas.metrics.sliced_wasserstein import (
@@ -154,10 +156,14 @@ def test_memory_of_patches_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_jackknife_of_a_mean_is_the_standard_error_of_its_groups() -> None:
     # Of a mean over groups of one size the delete-a-group jackknife has a closed form.
-    groups = np.random.default_rng(0).normal(size=patches.GROUPS)
-    without = [np.delete(groups, at).mean() for at in range(patches.GROUPS)]
-    expected = groups.std(ddof=1) / patches.GROUPS**0.5
-    assert patches._figure([groups.mean(), *without]).standard_error == pytest.approx(expected)
+    groups = np.random.default_rng(0).normal(5, size=JACKKNIFE_GROUPS)
+    without = [np.delete(groups, at).mean() for at in range(JACKKNIFE_GROUPS)]
+    figure = figure_of_jackknife(groups.mean(), without)
+    error = groups.std(ddof=1) / JACKKNIFE_GROUPS**0.5
+    half = float(stats.t.ppf(0.975, JACKKNIFE_GROUPS - 1)) * error
+    expected = (groups.mean() - half, groups.mean() + half, error)
+    assert (figure.low, figure.high, figure.standard_error) == pytest.approx(expected)
+    assert figure_of_jackknife(0.01, without).low == 0
 
 
 def test_standard_error_is_about_the_spread_between_samples() -> None:
@@ -170,8 +176,9 @@ def test_standard_error_is_about_the_spread_between_samples() -> None:
     assert 0.4 < told / np.std([figure.value for figure in found]) < 2.5
 
 
-def test_too_few_pictures_have_no_standard_error() -> None:
-    assert patch_distances(sample(noise(7)), sample(blurred(noise(7))))["sliced_wasserstein"].standard_error is None
+def test_too_few_pictures_have_no_interval() -> None:
+    figure = patch_distances(sample(noise(7)), sample(blurred(noise(7))))["sliced_wasserstein"]
+    assert (figure.low, figure.high, figure.standard_error) == (None, None, None)
 
 
 def test_sets_of_other_sizes_are_refused() -> None:

@@ -99,15 +99,34 @@ def test_runs_are_listed_with_how_far_they_are(client: Studio) -> None:
     [
         ("images 200/1,000\nganvas: stopped at 200 of 1,000 images\n", "stopped", ""),
         ("ganvas: training diverged: 'd' is no number\n", "failed", "training diverged: 'd' is no number"),
-        ("ganvas: WARNING: it goes on with other threads\n", "stopped", ""),
+        (
+            "images 200/1,000\nganvas: WARNING: it goes on with other threads\n",
+            "failed",
+            "it ended without saying why, as what is killed does; the last line of its log: "
+            "ganvas: WARNING: it goes on with other threads",
+        ),
         ("Traceback (most recent call last):\n  File x\nValueError: oh\n", "failed", "ValueError: oh"),
-        ("images 200/1,000\n", "stopped", ""),
+        (
+            "images 100/1,000\nimages 200/1,000\n\n",
+            "failed",
+            "it ended without saying why, as what is killed does; the last line of its log: images 200/1,000",
+        ),
+        ("", "failed", "it ended without saying why, as what is killed does; its log is empty"),
     ],
 )
 def test_why_a_run_ended_is_told(client: Studio, runs: Path, text: str, state: str, message: str) -> None:
     log(runs, "begun", text)
     run = client.get("/api/runs/begun").json()
     assert (run["state"], run["message"]) == (state, message)
+
+
+def test_a_log_tells_nothing_of_how_training_that_went_on_elsewhere_ended(client: Studio, runs: Path) -> None:
+    log(runs, "begun", "ganvas: training diverged: 'd' is no number\n")
+    stats = runs / "begun" / "stats.jsonl"
+    later = stats.stat().st_mtime + 3600
+    os.utime(stats, (later, later))
+    run = client.get("/api/runs/begun").json()
+    assert (run["state"], run["message"]) == ("stopped", "")
 
 
 def test_a_failed_run_is_told_of_without_where_the_folder_lies(client: Studio, runs: Path) -> None:
@@ -278,7 +297,7 @@ def test_a_process_is_known_by_its_lock_and_not_by_a_number_that_another_has_now
     log(runs, "begun", "")
     (runs / OWN / "begun.json").write_text(json.dumps({"pid": os.getpid(), "recipe": "x", "arguments": []}))
     (runs / OWN / "begun.lock").write_bytes(b"")
-    assert Runs(runs).find("begun").state == "stopped"
+    assert Runs(runs).find("begun").state == "failed"
     holder = "import fcntl, sys\nfile = open(sys.argv[1]); fcntl.flock(file, fcntl.LOCK_EX)\nprint(flush=True)\ninput()"
     command = [sys.executable, "-c", holder, str(runs / OWN / "begun.lock")]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
@@ -286,7 +305,7 @@ def test_a_process_is_known_by_its_lock_and_not_by_a_number_that_another_has_now
         process.stdout.readline()
         assert Runs(runs).find("begun").state == "running"
         process.communicate(b"\n")
-    assert Runs(runs).find("begun").state == "stopped"
+    assert Runs(runs).find("begun").state == "failed"
 
 
 def test_what_another_studios_process_said_is_kept(runs: Path) -> None:
@@ -363,6 +382,16 @@ def test_a_run_is_started_watched_found_again_stopped_and_resumed(tmp_path: Path
         if process is not None and process.poll() is None:
             process.send_signal(signal.SIGKILL)
             process.wait()
+
+
+def test_a_run_that_is_stopped_before_it_listens_has_not_failed(tmp_path: Path) -> None:
+    here = Runs(tmp_path / "runs")
+    here.start("mine", "digits-cgan", ENDLESS, None)
+    process = here._processes["mine"]
+    here.stop("mine")
+    process.wait(60)
+    run = here.find("mine")
+    assert (run.state, run.message) == ("stopped", "")
 
 
 def _listened(client: Studio, path: str) -> Iterator[tuple[str, Any]]:

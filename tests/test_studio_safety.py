@@ -253,6 +253,25 @@ def test_decompression_bombs_are_refused_before_they_are_unpacked(
         assert "16,777,216" in problem(translate(client, *bombs), 413, "too-large")
 
 
+@pytest.mark.parametrize(("size", "status"), [((1, 33), 422), ((33, 1), 422), ((1, 1 << 24), 422), ((2, 64), 200)])
+def test_a_strip_that_would_be_widened_to_many_times_its_size_is_refused(
+    client: Studio, size: tuple[int, int], status: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    strip = png(Image.new("L", size)) if max(size) < 100 else bomb(*size)
+    if status == 200:
+        assert translate(client, strip).status_code == 200
+        return
+    monkeypatch.setattr(Image.Image, "load", lambda *_: pytest.fail("unpacked"))
+    told = problem(translate(client, strip), 422, "invalid")
+    assert f"{size[0]:,} x {size[1]:,}" in told
+    assert "at most 32 times" in told
+    monkeypatch.undo()
+    files = [("files", ("strip.png", strip)), ("files", ("whole.png", png(Image.new("L", (8, 8)))))]
+    job = client.post("/api/models/file:plain/files", files=files).json()
+    assert [failed["name"] for failed in job["failed"]] == ["strip.png"]
+    client.delete(f"/api/jobs/{job['id']}")
+
+
 def test_a_gif_whose_frame_is_larger_than_it_says_is_refused_too(client: Studio) -> None:
     whole = io.BytesIO()
     Image.new("P", (5000, 5000)).save(whole, "GIF")

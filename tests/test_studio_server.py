@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
+import json
 import queue
 import signal
 import socket
@@ -11,6 +13,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import uvicorn
@@ -19,7 +22,7 @@ from ganvas.cli.main import _run
 from ganvas.errors import GanvasError
 from ganvas.studio.app import create_app
 from ganvas.studio.server import address, serve
-from ganvas.studio.settings import Settings
+from ganvas.studio.settings import Limits, Settings
 from studio_help import Studio, png, until
 from test_studio import Held
 from test_studio_runs import write_run
@@ -44,10 +47,10 @@ def runs(tmp_path: Path) -> Path:
     return tmp_path
 
 
-@pytest.fixture
-def live(runs: Path) -> Iterator[tuple[int, Studio]]:
+@contextlib.contextmanager
+def served(runs: Path, **settings: Any) -> Iterator[tuple[int, Studio]]:
     """A served studio: its port, and a client that knows its state."""
-    app = create_app(Settings(runs=runs, warm=None))
+    app = create_app(Settings(runs=runs, warm=None, **settings))
     server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="critical", timeout_graceful_shutdown=1))
     thread = threading.Thread(target=server.run)
     thread.start()
@@ -57,6 +60,12 @@ def live(runs: Path) -> Iterator[tuple[int, Studio]]:
     server.should_exit = True
     thread.join(20)
     assert not thread.is_alive()
+
+
+@pytest.fixture
+def live(runs: Path) -> Iterator[tuple[int, Studio]]:
+    with served(runs) as found:
+        yield found
 
 
 def multipart(data: bytes) -> tuple[bytes, dict[str, str]]:
@@ -95,6 +104,38 @@ def test_slow_and_broken_requests_hold_up_nobody(live: tuple[int, Studio]) -> No
     connection.close()
     for waiting in slow:
         waiting.close()
+
+
+def test_pages_that_listen_are_limited_and_make_room_when_they_leave(runs: Path) -> None:
+    with served(runs, limits=Limits(streams=2)) as (port, client), contextlib.ExitStack() as stack:
+
+        def ask(path: str = "/api/runs/begun/events") -> tuple[http.client.HTTPConnection, http.client.HTTPResponse]:
+            connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
+            stack.callback(connection.close)
+            connection.request("GET", path)
+            return connection, stack.enter_context(connection.getresponse())
+
+        pages = [ask() for _ in range(2)]
+        assert [stream.readline() for _, stream in pages] == [b"event: state\n"] * 2
+        assert b"ganvas_streams_open 2\n" in ask("/metrics")[1].read()
+        for path in ("/api/runs/begun/events", f"/api/jobs/{'0' * 32}/events"):
+            _, refused = ask(path)
+            assert (refused.status, refused.headers["content-type"]) == (503, "application/problem+json")
+            assert int(refused.headers["retry-after"]) >= 1
+            assert json.load(refused)["type"] == "busy"
+        assert ask("/api/runs/begun")[1].status == 200
+        for part in pages[0]:
+            part.close()
+        until(lambda: client.state.streams.open == 1)
+        pages.append(ask())
+        assert pages[-1][1].status == 200
+        for page in pages[1:]:
+            for part in page:
+                part.close()
+        until(lambda: client.state.streams.open == 0)
+        # What is not there keeps no place.
+        assert ask("/api/runs/nobody/events")[1].status == 404
+        until(lambda: client.state.streams.open == 0)
 
 
 def test_it_tells_its_address_and_ends_on_request_though_a_page_still_listens(runs: Path) -> None:

@@ -149,7 +149,7 @@ def test_study_trains_what_is_missing_and_tables_it(
     found = json.loads(Path("results/orders-objective.json").read_text())
     assert [row["name"] for row in found["rows"]] == ["L1", "L1 + cGAN"]
     assert [row["seeds"] for row in found["rows"]] == [[0, 1], [0, 1]]
-    assert found["command"] == f"ganvas study {study} --runs runs/orders"
+    assert found["command"] == f"ganvas study {study} --runs runs/orders --data {streets} --segmenter {segmenter}"
 
     # The segmentation score of each run is that of its own confusion, the rows' the means over seeds.
     for row in found["rows"]:

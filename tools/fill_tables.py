@@ -3,8 +3,8 @@
     python tools/fill_tables.py          fill them
     python tools/fill_tables.py --check  say which are out of date, exit 1 if any is
 
-A table stands between `<!-- table NAME -->` and `<!-- end -->`, NAME being a file of docs/results without ending.
-Where there is no such file yet, the place is left as it is.
+A table stands between `<!-- table NAME -->` and `<!-- end -->`, NAME being a file of docs/results without ending: .json
+of a benchmark, or .md as `ganvas study` wrote it. Where there is no such file yet, the place is left as it is.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT / "benchmarks"))
 
 import ablation_digits_cgan  # noqa: E402
+import against_classic  # noqa: E402
 import cgan_step  # noqa: E402
 import course_history  # noqa: E402
 import hints  # noqa: E402
@@ -31,6 +32,8 @@ import translate_speed  # noqa: E402
 TABLES: dict[str, Callable[[dict[str, Any]], str]] = {
     "digits": measure_digits.table,
     "ablation-digits-cgan": ablation_digits_cgan.table,
+    "against-classic-labels2street": against_classic.table,
+    "against-classic-sketch2color": against_classic.table,
     "cgan-step": cgan_step.printed,
     "course-history": course_history.table,
     "hints": hints.table,
@@ -45,10 +48,12 @@ def filled(text: str) -> str:
     """A document with its tables made anew."""
 
     def table(match: re.Match[str]) -> str:
-        written, file = TABLES[match[2]], ROOT / "docs/results" / f"{match[2]}.json"
-        if not file.exists():
+        study, benchmark = (ROOT / "docs/results" / f"{match[2]}{ending}" for ending in (".md", ".json"))
+        if study.exists():
+            return f"{match[1]}{study.read_text('utf-8')}{match[3]}"
+        if not benchmark.exists():
             return match[0]
-        return f"{match[1]}{written(json.loads(file.read_text('utf-8')))}\n{match[3]}"
+        return f"{match[1]}{TABLES[match[2]](json.loads(benchmark.read_text('utf-8')))}\n{match[3]}"
 
     return PLACE.sub(table, text)
 

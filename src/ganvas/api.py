@@ -6,13 +6,14 @@ import contextlib
 import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Literal, overload
 
 from ganvas.config import Recipe, load_recipe, recipe_names
 from ganvas.data.pairs import PairSplit
 from ganvas.errors import GanvasError, UsageError
 from ganvas.evaluation import Evaluation, recording
 from ganvas.evaluation import evaluate as evaluate_model
-from ganvas.exporting import OPSET, Exported, export_onnx
+from ganvas.exporting import OPSET, Exported, ExportedPage, export_onnx, export_web
 from ganvas.inference import Model
 from ganvas.report import write_report
 from ganvas.report.compare import check_out, write_comparison
@@ -124,6 +125,8 @@ def evaluate(
     seed: int = 0,
     device: str = "cpu",
     segmenter: str | Path | None = None,
+    fid_weights: str | Path | None = None,
+    few_pictures: bool = False,
 ) -> Evaluation:
     """Measure a model on held-out pictures, and put the numbers down in its file, its card and its run's report.
 
@@ -137,14 +140,25 @@ def evaluate(
         seed: the same seed gives the same digits.
         device: ``auto``, ``cpu``, ``cuda`` or ``mps``.
         segmenter: a segmenter that judges photos drawn from label maps.
+        fid_weights: the published file of Inception's weights, by which FID and KID are told too (docs/metrics.md).
+        few_pictures: FID and KID also of fewer than 2,048 pictures.
 
     Raises:
-        UsageError: no such model, or data that are not of its kind.
+        UsageError: no such model or weights, data that are not of its kind, or too few pictures for an FID.
         GanvasError: data that cannot be read, a file that cannot be written.
     """
     where = None if data is None else str(data)
-    judge = None if segmenter is None else str(segmenter)
-    found = evaluate_model(str(model), data=where, split=split, count=count, seed=seed, device=device, segmenter=judge)
+    found = evaluate_model(
+        str(model),
+        data=where,
+        split=split,
+        count=count,
+        seed=seed,
+        device=device,
+        segmenter=None if segmenter is None else str(segmenter),
+        fid_weights=None if fid_weights is None else str(fid_weights),
+        few_pictures=few_pictures,
+    )
     recording.record(found)
     return found
 
@@ -185,17 +199,45 @@ def compare(
     return compared
 
 
+@overload
 def export(
-    model: str | Path, out: str | Path, *, to: str = "onnx", precision: str = "fp32", opset: int | None = None
-) -> Exported:
-    """Write a model for other programs; :func:`load` takes the file too.
+    model: str | Path,
+    out: str | Path,
+    *,
+    to: Literal["onnx"] = "onnx",
+    precision: str | None = None,
+    opset: int | None = None,
+) -> Exported: ...
+
+
+@overload
+def export(
+    model: str | Path | Sequence[str | Path],
+    out: str | Path,
+    *,
+    to: Literal["web"],
+    precision: str | None = None,
+    opset: int | None = None,
+) -> ExportedPage: ...
+
+
+def export(
+    model: str | Path | Sequence[str | Path],
+    out: str | Path,
+    *,
+    to: str = "onnx",
+    precision: str | None = None,
+    opset: int | None = None,
+) -> Exported | ExportedPage:
+    """Write a model for other programs, or a page that draws with models by itself.
 
     Args:
-        model: a run folder, a model file or a shipped name.
-        out: the file, ``FILE.onnx``.
-        to: ``onnx``.
+        model: a run folder, a model file or a shipped name; for ``web`` several, if you like.
+        out: the file, ``FILE.onnx``, which :func:`load` takes too; for ``web`` a folder, which may hold an earlier
+            page and nothing else.
+        to: ``onnx``, or ``web``: the studio's page with the models run in the browser, for any static host.
         precision: of the stored weights: ``fp32``, ``fp16`` or ``int8`` (a scale for each output channel). The
-            arithmetic is always float32.
+            arithmetic is always float32. None takes fp32, for ``web`` fp16.
         opset: of the ONNX operators, from 18 on; None takes 21.
 
     Returns:
@@ -203,12 +245,18 @@ def export(
 
     Raises:
         UsageError: no such model, an argument that is none of these, or the extra ``onnx`` is not installed.
-        GanvasError: the export and the model differ by more than 1e-3, or the file cannot be written; nothing is
-            left of it.
+        GanvasError: the export and the model differ by more than 1e-3, the page has not been built, or something
+            cannot be written; nothing is left of it.
     """
+    opset = OPSET if opset is None else opset
+    several = [model] if isinstance(model, str | Path) else list(model)
+    if to == "web":
+        return export_web(several, out, precision=precision or "fp16", opset=opset)
     if to != "onnx":
-        raise UsageError(f"cannot export to {to!r}: expected onnx")
-    return export_onnx(model, out, precision=precision, opset=OPSET if opset is None else opset)
+        raise UsageError(f"cannot export to {to!r}: expected onnx or web")
+    if len(several) != 1:
+        raise UsageError(f"an .onnx file holds one model, found {len(several)}: export them one by one, or to web")
+    return export_onnx(several[0], out, precision=precision or "fp32", opset=opset)
 
 
 def study(

@@ -38,6 +38,18 @@ def evaluate(
         str | None,
         typer.Option(metavar="MODEL", help="Judge of photos drawn from label maps.", show_default=False),
     ] = None,
+    fid_weights: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Also tell FID and KID, by the published weights pt_inception-2015-12-05-6726825d.pth; nothing is "
+            "downloaded.",
+            show_default=False,
+        ),
+    ] = None,
+    few_pictures: Annotated[
+        bool, typer.Option("--few-pictures", help="FID and KID also of fewer than 2,048 pictures.")
+    ] = False,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
 ) -> None:
     """Measure a model on held-out pictures: every number with an interval, and what real pictures score.
@@ -61,6 +73,8 @@ def evaluate(
         seed=seed,
         device=device,
         segmenter=segmenter,
+        fid_weights=None if fid_weights is None else str(fid_weights),
+        few_pictures=few_pictures,
         watch=lambda line: typer.echo(line, err=True),
     )
     # First what took minutes to measure, then what may fail.

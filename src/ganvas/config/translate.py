@@ -126,6 +126,9 @@ class Hints(Settings):
     )
     continue_share: float = Field(0.875, ge=0, lt=1, description="of the geometric distribution of their number")
     most_pixels: int = Field(9, ge=1, le=64, description="largest side of a dab, drawn from 1 to this")
+    recolour_share: float = Field(
+        0.0, ge=0, le=1, description="share of the pictures with dabs in which the colour under one becomes another"
+    )
 
 
 class TranslateValidation(AnyValidation):

@@ -21,6 +21,9 @@ from ganvas.pictures import Pixels
 _DRAWS = 6
 _ANYWHERE_SHARE = 0.25
 _WHITE, _BLACK = 0.94, -0.8  # of [-1, 1]: the darkest channel of paper, the brightest of an outline
+_CHROMATIC = 0.3  # from the least to the largest channel of a colour that can be told from grey
+_SAME = 0.25  # how far off the way from black to a colour its shades may lie
+_BRIGHTER = 1.15  # than the colour itself, and still a shade of it
 
 
 def random_hints(targets: Tensor, settings: Hints) -> Tensor:
@@ -40,6 +43,40 @@ def random_hints(targets: Tensor, settings: Hints) -> Tensor:
     counts = torch.floor(uniform.log() / keep_on.log()).long()
     counts = torch.where(torch.rand(count, device=device) < settings.none_share, 0, counts)
     return _dabbed(targets, counts, settings)
+
+
+def recoloured(targets: Tensor, hints: Tensor, share: float) -> tuple[Tensor, Tensor]:
+    """Pictures, and their dabs, in some of which the colour under a dab has become any other.
+
+    Where colours can be guessed, a model learns to guess them and to overlook the dabs, until they contradict. One dab
+    of a chosen picture is taken, and every pixel of its colour or of a darker shade of it, wherever it lies, goes the
+    same share of the way from black to a colour that is uniform in the cube; so do the dabs of that colour. Dabs of
+    greys stay, as paper and outlines are shades of grey. Draws from torch's global random numbers.
+
+    Args:
+        targets: (N, 3, H, W) in [-1, 1], whose brightness the sources do not show.
+        hints: (N, 4, H, W), theirs.
+        share: of the pictures with dabs that are chosen.
+
+    Returns:
+        Both, of the same shapes.
+    """
+    count = len(targets)
+    mask, device = hints[:, 3:], targets.device
+    # A dabbed pixel at random, so that large dabs are taken more often.
+    at = (torch.rand(count, hints[0, 0].numel(), device=device) * mask.flatten(1)).argmax(1)
+    old = hints[:, :3].flatten(2).gather(2, at[:, None, None].expand(-1, 3, 1))[..., None]
+    new = torch.rand(count, 3, 1, 1, device=device).to(old) * 2 - 1
+    chosen = torch.rand(count, device=device) < share
+    chosen &= (mask.amax((1, 2, 3)) > 0) & ((old.amax(1) - old.amin(1)) > _CHROMATIC)[:, 0, 0]
+
+    def moved(colours: Tensor) -> Tensor:
+        part = ((colours + 1) * (old + 1)).sum(1, keepdim=True) / (old + 1).square().sum(1, keepdim=True).clamp(min=0.1)
+        off = (colours + 1 - part * (old + 1)).abs().amax(1, keepdim=True)
+        taken = chosen[:, None, None, None] & (off < _SAME) & (part < _BRIGHTER)
+        return torch.where(taken, (colours + part * (new - old)).clamp(-1, 1), colours)
+
+    return moved(targets), torch.cat((torch.where(mask > 0, moved(hints[:, :3]), 0.0), mask), dim=1)
 
 
 def hints_at(targets: Tensor, count: int, settings: Hints) -> Tensor:

@@ -12,10 +12,10 @@ from torch import Tensor
 
 from ganvas.data.labelled import LabelledImages
 from ganvas.evaluation.found import ByClass
-from ganvas.metrics.asked import AskedAccuracy, accuracy_from_logits, confusion_from_logits
+from ganvas.metrics.asked import accuracy_from_logits, confusion_from_logits
 from ganvas.metrics.digit_classifier import FEATURES, DigitClassifier, load_digit_classifier
-from ganvas.metrics.distances import FeatureStatistics, GroupedStatistics, frechet_distance, frechet_figure
-from ganvas.metrics.figures import Figure, figure_of_share
+from ganvas.metrics.distances import GroupedStatistics, frechet_figure, frechet_jackknife
+from ganvas.metrics.figures import JACKKNIFE_GROUPS, Figure, figure_of_share
 from ganvas.metrics.kernel_distance import SUBSETS, kernel_distance
 from ganvas.metrics.manifolds import DENSITY_NEIGHBOURS, neighbourhoods
 from ganvas.metrics.probe import KNOWS_DATA
@@ -38,8 +38,8 @@ class Read:
     """
 
     statistics: GroupedStatistics = field(default_factory=lambda: GroupedStatistics(FEATURES))
-    by_class: list[FeatureStatistics] = field(
-        default_factory=lambda: [FeatureStatistics(FEATURES) for _ in range(CLASSES)]
+    by_class: list[GroupedStatistics] = field(
+        default_factory=lambda: [GroupedStatistics(FEATURES, JACKKNIFE_GROUPS) for _ in range(CLASSES)]
     )
     confusion: Tensor = field(default_factory=lambda: torch.zeros(CLASSES, CLASSES, dtype=torch.int64))
     features: Tensor = field(default_factory=lambda: torch.zeros(0, FEATURES))
@@ -94,7 +94,8 @@ def digit_figures(drawn: Read, real: Read, seed: int) -> dict[str, Figure]:
     found: dict[str, Figure] = {}
     if int(drawn.confusion.sum()):
         found["asked_accuracy"] = figure_of_share(int(drawn.confusion.trace()), int(drawn.confusion.sum()))
-        found["asked_accuracy_worst_class"] = Figure(AskedAccuracy.of(drawn.confusion).worst)
+        of_classes = [figure for figure in _asked_by_class(drawn.confusion) if figure is not None]
+        found["asked_accuracy_worst_class"] = min(of_classes, key=lambda figure: figure.value)
     sides = min(drawn.statistics.whole.count, real.statistics.whole.count)
     if sides >= 2:
         found["digit_frechet"] = frechet_figure(drawn.statistics, real.statistics, seed)
@@ -110,16 +111,22 @@ def class_figures(drawn: Read, real: Read, other: Read, names: tuple[str, ...]) 
     """What was found of each class; None where no class was asked for."""
     if not int(drawn.confusion.sum()):
         return None
-    asked, met = drawn.confusion.sum(dim=1).tolist(), drawn.confusion.diagonal().tolist()
     return ByClass(
         names=names,
-        accuracy=tuple(figure_of_share(m, n) if n else None for m, n in zip(met, asked, strict=True)),
+        accuracy=_asked_by_class(drawn.confusion),
         frechet=_frechet_by_class(drawn, real),
         reference_frechet=_frechet_by_class(other, real),
         confusion=drawn.confusion.numpy(),
     )
 
 
-def _frechet_by_class(a: Read, b: Read) -> tuple[float | None, ...]:
+def _asked_by_class(confusion: Tensor) -> tuple[Figure | None, ...]:
+    asked, met = confusion.sum(dim=1).tolist(), confusion.diagonal().tolist()
+    return tuple(figure_of_share(m, n) if n else None for m, n in zip(met, asked, strict=True))
+
+
+def _frechet_by_class(a: Read, b: Read) -> tuple[Figure | None, ...]:
     pairs = zip(a.by_class, b.by_class, strict=True)
-    return tuple(frechet_distance(one, two) if min(one.count, two.count) >= 2 else None for one, two in pairs)
+    return tuple(
+        frechet_jackknife(one, two) if min(one.whole.count, two.whole.count) >= 2 else None for one, two in pairs
+    )

@@ -52,8 +52,8 @@ class ByClass:
 
     names: tuple[str, ...]
     accuracy: tuple[Figure | None, ...]
-    frechet: tuple[float | None, ...]
-    reference_frechet: tuple[float | None, ...]
+    frechet: tuple[Figure | None, ...]
+    reference_frechet: tuple[Figure | None, ...]
     confusion: npt.NDArray[np.int64]
 
 
@@ -119,10 +119,13 @@ class Evaluation:
 
 
 def _class_table(found: ByClass) -> dict[str, Any]:
+    columns = {
+        "asked_accuracy": found.accuracy,
+        "digit_frechet": found.frechet,
+        "digit_frechet_real": found.reference_frechet,
+    }
     return {
         "names": list(found.names),
-        "asked_accuracy": [None if figure is None else asdict(figure) for figure in found.accuracy],
-        "digit_frechet": list(found.frechet),
-        "digit_frechet_real": list(found.reference_frechet),
+        **{name: [None if one is None else asdict(one) for one in figures] for name, figures in columns.items()},
         "confusion": found.confusion.tolist(),
     }

@@ -18,6 +18,12 @@ from ganvas.evaluation.found import ByClass, Evaluation, Protocol
 from ganvas.evaluation.label_metrics import LABEL_METRICS
 from ganvas.inference import Model
 from ganvas.metrics.figures import Figure
+from ganvas.metrics.inception_distances import (
+    INCEPTION_METRICS,
+    InceptionJudge,
+    InceptionSide,
+    inception_figures,
+)
 from ganvas.metrics.memorisation import Nearest, memorisation_figures, nearest_training
 from ganvas.metrics.parzen import SAMPLES_A_CLASS, parzen_figure
 from ganvas.model_file import LabelHeader
@@ -29,6 +35,7 @@ MOST = 10_000  # pictures drawn without --count
 HELD_OUT = 1_000  # training pictures that choose the windows' sigma
 WATCHED = 1_000  # pictures whose nearest training picture is looked for
 BATCH = 500
+INCEPTION_BATCH = 8  # pictures of 299 pixels in the network at a time
 SHOWN = 16
 Indices = npt.NDArray[np.int64]
 Watch = Callable[[str], None]
@@ -54,12 +61,19 @@ class _Parts:
 
 
 def evaluate_labels(
-    entry: Entry, model: Model, data: str | None, split: str, count: int | None, seed: int, watch: Watch
+    entry: Entry,
+    model: Model,
+    data: str | None,
+    split: str,
+    count: int | None,
+    seed: int,
+    watch: Watch,
+    inception: InceptionJudge | None = None,
 ) -> Evaluation:
     """Draw, read and compare; see docs/metrics.md for every number.
 
     Raises:
-        UsageError: a split that labelled data do not have, or data of other classes.
+        UsageError: a split that labelled data do not have, data of other classes, or too few for an FID.
         GanvasError: the data cannot be read.
     """
     header = model.header
@@ -68,6 +82,8 @@ def evaluate_labels(
     there = len(test) if split == "test" else len(train) - _held_out(train)
     wanted = min(there, MOST) if count is None else count
     parts = _parts(train, test, split, wanted, _samples_a_class(train), seed)
+    if inception is not None:
+        inception.check(min(wanted, len(parts.real[1])), header.channels)
     drawings = _Drawn(model, parts.real, wanted, seed)
     judge = DigitJudge.for_data(*parts.real)
     figures: dict[str, Figure] = {}
@@ -80,6 +96,10 @@ def evaluate_labels(
         figures |= digit_figures(read, held, seed)
         reference |= digit_figures(other, held, seed)
         by_class = class_figures(read, held, other, train.class_names)
+    if inception is not None:
+        watch(f"reading {wanted:,} pictures by Inception, beside real ones")
+        by_inception, of_real = _by_inception(inception, drawings, parts, seed)
+        figures, reference = figures | by_inception, reference | of_real
     watch("comparing pixels: Parzen windows and nearest training pictures")
     parzen, reference_parzen, settings = _parzen(model, parts, seed)
     figures["parzen_log_likelihood"], reference["parzen_log_likelihood"] = parzen, reference_parzen
@@ -92,14 +112,36 @@ def evaluate_labels(
         task="label",
         images_seen=header.images_seen,
         protocol=_protocol(parts, split, wanted, seed, settings),
-        metrics=LABEL_METRICS,
+        metrics=LABEL_METRICS if inception is None else LABEL_METRICS | INCEPTION_METRICS,
         figures=figures | found,
         reference={name: figure for name, figure in (reference | beside).items() if name in figures | found},
         by_class=by_class,
-        notes=tuple(_notes(header, train, judge, wanted, len(parts.real[1]))),
+        notes=(
+            *_notes(header, train, judge, wanted, len(parts.real[1])),
+            *(() if inception is None else (inception.note(min(wanted, len(parts.real[1]))),)),
+        ),
         pairs=_beside(drawn, nearest, train),
         columns=SHOWN // 2,
     )
+
+
+def _by_inception(
+    judge: InceptionJudge, drawings: _Drawn, parts: _Parts, seed: int
+) -> tuple[dict[str, Figure], dict[str, Figure]]:
+    """FID and KID of the drawn pictures, and of real ones in their place, where these are enough."""
+
+    def side(stream: Iterable[Drawing]) -> InceptionSide:
+        found = InceptionSide(judge.network)
+        for drawing in stream:
+            for start in range(0, len(drawing.images), INCEPTION_BATCH):
+                found.add(np.moveaxis(drawing.images[start : start + INCEPTION_BATCH], 3, 1))
+        return found
+
+    real = side(_batches(*parts.real))
+    figures = inception_figures(side(drawings.stream()), real, seed)
+    if not judge.says_enough(len(parts.other[1])):
+        return figures, {}
+    return figures, inception_figures(side(_batches(*parts.other)), real, seed)
 
 
 def _protocol(parts: _Parts, split: str, count: int, seed: int, settings: dict[str, float]) -> Protocol:

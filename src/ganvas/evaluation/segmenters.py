@@ -81,7 +81,7 @@ def _opened(entry: Entry, data: str | None, split: str, side: int) -> PairImages
 
 def _shown(reader: PhotoReader, pairs: PairImages) -> Pixels:
     """Photo, classes found and label map of a few pairs, RGB (3 n, S, S, 3)."""
-    chosen = np.unique(np.linspace(0, len(pairs) - 1, SHOWN).round().astype(int))
+    chosen = pairs.spread(SHOWN)
     photos = np.moveaxis(pairs.targets[chosen], 1, 3)
     maps, (height, width) = pairs.source_preparation, pairs.sources.shape[2:]
     found = reader.find(photos, (height, width)).astype(np.uint8)

@@ -88,19 +88,19 @@ def _settings(evaluation: Evaluation) -> str:
     return f"Settings: {', '.join(numbers)}." if numbers else ""
 
 
+def _both(figure: Figure | None, form: str) -> tuple[str, str]:
+    """A number and its interval, as far as there are any."""
+    if figure is None:
+        return "", ""
+    between = "" if figure.low is None else f"{figure.low:{form}} to {figure.high:{form}}"
+    return f"{figure.value:{form}}", between
+
+
 def _by_class(found: ByClass) -> list[str]:
-    by_class = [["class", "met", "interval", "Fréchet distance", "of real pictures"]]
+    by_class = [["class", "met", "interval", "Fréchet distance", "interval", "of real pictures"]]
     for at, name in enumerate(found.names):
         figure, distance, real = found.accuracy[at], found.frechet[at], found.reference_frechet[at]
-        by_class.append(
-            [
-                name,
-                "" if figure is None else f"{figure.value:.1%}",
-                "" if figure is None else f"{figure.low:.1%} to {figure.high:.1%}",
-                "" if distance is None else f"{distance:.2f}",
-                "" if real is None else f"{real:.2f}",
-            ]
-        )
+        by_class.append([name, *_both(figure, ".1%"), *_both(distance, ".2f"), _both(real, ".2f")[0]])
     confusion = [["asked for / read", *found.names]]
     confusion += [
         [name, *(str(count) for count in row)] for name, row in zip(found.names, found.confusion.tolist(), strict=True)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import cast
 
 import numpy as np
+import numpy.typing as npt
 
 from ganvas.config import PairData
 from ganvas.data.pairs import PairImages, PairSplit, open_pairs
@@ -15,6 +16,7 @@ from ganvas.evaluation.found import Evaluation, Protocol
 from ganvas.inference import Model, is_export
 from ganvas.inference.segmentation import PhotoReader
 from ganvas.metrics.figures import Figure, figure_of_mean
+from ganvas.metrics.inception_distances import InceptionJudge, inception_metric
 from ganvas.metrics.pictures import METRICS, PictureMetric
 from ganvas.metrics.registry import SET_METRICS
 from ganvas.metrics.segmentation import segmentation_metric
@@ -38,11 +40,12 @@ def evaluate_translations(
     seed: int,
     watch: Watch,
     judge: PhotoReader | None = None,
+    inception: InceptionJudge | None = None,
 ) -> Evaluation:
     """Translate held-out sources and hold the results against their targets; see docs/metrics.md for every number.
 
     Raises:
-        UsageError: nothing tells how the pairs are read, or the split holds none.
+        UsageError: nothing tells how the pairs are read, the split holds none, or none that an FID could be told of.
         GanvasError: the data cannot be read, or are not of the model's kind.
     """
     header = model.header
@@ -57,8 +60,12 @@ def evaluate_translations(
     pairs = _spread(whole, count)
     if judge is not None:
         judge.check_reads(pairs.source_preparation, pairs.target_preparation, f"'{pairs.source}'")
-    judges = () if judge is None else (segmentation_metric(judge.find),)
-    varies = bool(header.generator.dropout) and not is_export(model.path)
+    if inception is not None:
+        inception.check(len(pairs), pairs.targets.shape[1])
+    judges = [] if judge is None else [segmentation_metric(judge.find)]
+    judges += [] if inception is None else [inception_metric(inception.network)]
+    # Variations are drawn as pictures, which other channels are not.
+    varies = bool(header.generator.dropout) and not is_export(model.path) and pairs.targets.shape[1] in (1, 3)
     setting = Setting(pairs, seed, _varying(model, seed) if varies else None)
     sets = [metric for factory in (*SET_METRICS, *judges) if (metric := factory(setting)) is not None]
     drawing = _Drawing(translator_of(model, entry.given, header.size), pairs, sets)
@@ -89,10 +96,17 @@ def evaluate_translations(
         figures=figures,
         reference=reference,
         by_class=None,
-        notes=() if judge is None else (f"The segmenter that judges is '{judge.name}', {_learned(judge)}.",),
+        notes=tuple(_notes(judge, inception, len(pairs))),
         pairs=drawing.exhibit.pictures(),
         columns=3,
     )
+
+
+def _notes(judge: PhotoReader | None, inception: InceptionJudge | None, count: int) -> Iterator[str]:
+    if judge is not None:
+        yield f"The segmenter that judges is '{judge.name}', {_learned(judge)}."
+    if inception is not None:
+        yield inception.note(count)
 
 
 def _learned(judge: PhotoReader) -> str:
@@ -108,18 +122,31 @@ def _open(settings: PairData, split: str, side: int) -> PairImages:
 
 
 def _spread(pairs: PairImages, count: int | None) -> PairImages:
-    """``count`` pairs at equal steps through the set, as views: nothing is copied out of a mapped file."""
+    """``count`` pairs at even distances over the whole set."""
     if count is None or count >= len(pairs):
         return pairs
-    step = len(pairs) // count
-    part = slice(0, step * count, step)
+    chosen = pairs.spread(count)
     return replace(
         pairs,
-        sources=pairs.sources[part],
-        targets=pairs.targets[part],
-        labels=pairs.labels[part],
-        names=pairs.names[part],
+        sources=cast(Pixels, _Rows(pairs.sources, chosen)),
+        targets=cast(Pixels, _Rows(pairs.targets, chosen)),
+        labels=pairs.labels[chosen],
+        names=tuple(pairs.names[at] for at in chosen),
     )
+
+
+class _Rows:
+    """Some rows of an array, read when they are asked for: of a mapped file nothing else comes into memory."""
+
+    def __init__(self, whole: Pixels, chosen: npt.NDArray[np.int64]) -> None:
+        self._whole, self._chosen = whole, chosen
+        self.shape = (len(chosen), *whole.shape[1:])
+
+    def __len__(self) -> int:
+        return len(self._chosen)
+
+    def __getitem__(self, at: int | slice) -> Pixels:
+        return self._whole[self._chosen[at]]
 
 
 def _varying(model: Model, seed: int) -> Vary:
@@ -161,7 +188,7 @@ class _Exhibit:
 
     def __init__(self, pairs: PairImages) -> None:
         self._pairs = pairs
-        self._chosen = np.unique(np.linspace(0, len(pairs) - 1, SHOWN).round().astype(int)).tolist()
+        self._chosen = pairs.spread(SHOWN).tolist()
         self._drawn: dict[int, Pixels] = {}
 
     def keep(self, start: int, drawn: Pixels) -> None:

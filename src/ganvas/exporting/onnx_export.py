@@ -44,11 +44,40 @@ class Exported:
     loss: Difference | None
 
 
+@dataclass(frozen=True)
+class Checked:
+    """An export that draws what its model draws, in memory; the differences are those of :class:`Exported`."""
+
+    data: bytes
+    header: LabelHeader | TranslateHeader
+    precision: str
+    opset: int
+    random: Difference
+    real: Difference
+    loss: Difference | None
+
+    def written(self, path: Path) -> Exported:
+        """What became of it at ``path``."""
+        return Exported(path, len(self.data), self.precision, self.opset, self.random, self.real, self.loss)
+
+
 def export_onnx(model: str | Path, out: str | Path, *, precision: str = "fp32", opset: int = OPSET) -> Exported:
     """Write ``model`` as the file ``out``; see :func:`ganvas.export`."""
     path = Path(out)
     if path.suffix.lower() != ENDING:
         raise UsageError(f"cannot export to '{path}': expected FILE{ENDING}")
+    done = checked(model, precision=precision, opset=opset)
+    atomic_write(path, done.data)
+    return done.written(path)
+
+
+def checked(model: str | Path, *, precision: str, opset: int) -> Checked:
+    """The export of ``model``, measured against it.
+
+    Raises:
+        UsageError: no such model, one that is no generator, an unknown precision or opset, or the extra is missing.
+        GanvasError: it draws otherwise than the model.
+    """
     if precision not in PRECISIONS:
         raise UsageError(f"precision is {precision!r}: expected {', '.join(PRECISIONS)}")
     source = resolve_model(model)
@@ -77,5 +106,4 @@ def export_onnx(model: str | Path, out: str | Path, *, precision: str = "fp32", 
         whole = build(generator, header, cast("Precision", precision), opset)
         rounded = OnnxGenerator(whole, header, f"the export of '{source}'")
         loss = difference(generator, rounded, header, "real")
-    atomic_write(path, whole)
-    return Exported(path, len(whole), precision, opset, random, real, loss)
+    return Checked(whole, header, precision, opset, random, real, loss)

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from ganvas.errors import GanvasError
-from ganvas.metrics.figures import Figure
+from ganvas.metrics.figures import JACKKNIFE_GROUPS, Figure, figure_of_jackknife
 from ganvas.metrics.intervals import ends
 
 GROUPS = 50
@@ -95,11 +95,11 @@ class GroupedStatistics:
         whole: the statistics of all features together.
     """
 
-    def __init__(self, dimensions: int) -> None:
+    def __init__(self, dimensions: int, groups: int = GROUPS) -> None:
         self.whole = FeatureStatistics(dimensions)
-        self._counts = torch.zeros(GROUPS, dtype=torch.float64)
-        self._means = torch.zeros(GROUPS, dimensions, dtype=torch.float64)
-        self._scatters = torch.zeros(GROUPS, dimensions, dimensions, dtype=torch.float64)
+        self._counts = torch.zeros(groups, dtype=torch.float64)
+        self._means = torch.zeros(groups, dimensions, dtype=torch.float64)
+        self._scatters = torch.zeros(groups, dimensions, dimensions, dtype=torch.float64)
 
     def update(self, features: Tensor) -> None:
         """Add a batch of features (N, D).
@@ -107,16 +107,18 @@ class GroupedStatistics:
         Raises:
             GanvasError: the features have another width, or are not finite.
         """
-        before = self.whole.count
+        before, groups = self.whole.count, len(self._counts)
         self.whole.update(features)
+        if len(features) == 0:
+            return
         rows = features.detach().cpu().double()
         # In turns (turn, group, D), the last one filled up with rows that do not count.
-        turns = -(-len(rows) // GROUPS)
-        there = torch.zeros(turns * GROUPS, 1, dtype=torch.float64)
+        turns = -(-len(rows) // groups)
+        there = torch.zeros(turns * groups, 1, dtype=torch.float64)
         there[: len(rows)] = 1
-        filled = torch.zeros(turns * GROUPS, rows.shape[1], dtype=torch.float64)
+        filled = torch.zeros(turns * groups, rows.shape[1], dtype=torch.float64)
         filled[: len(rows)] = rows
-        there, filled = (part.view(turns, GROUPS, -1).roll(before % GROUPS, dims=1) for part in (there, filled))
+        there, filled = (part.view(turns, groups, -1).roll(before % groups, dims=1) for part in (there, filled))
         # The same pairwise update as of the whole, for every group at once.
         counts = there.sum(dim=(0, 2))
         means = filled.sum(dim=0) / counts.clamp(min=1)[:, None]
@@ -130,7 +132,7 @@ class GroupedStatistics:
         self._counts += counts
 
     def resampled(self, times: Tensor) -> FeatureStatistics:
-        """The statistics where each group counts so many ``times``, int64 (GROUPS,)."""
+        """The statistics where each group counts so many ``times``, int64 (groups,)."""
         merged = FeatureStatistics(len(self.whole.mean))
         weights = self._counts * times
         merged.count = int(weights.sum())
@@ -158,6 +160,19 @@ def frechet_figure(a: GroupedStatistics, b: GroupedStatistics, seed: int) -> Fig
     found = np.array([frechet_distance(a.resampled(x), b.resampled(y)) for x, y in zip(*drawn, strict=True)])
     low, high = ends(found - found.mean())
     return Figure(value, max(0.0, value + low), value + high)
+
+
+def frechet_jackknife(a: GroupedStatistics, b: GroupedStatistics) -> Figure:
+    """:func:`frechet_distance` of statistics in ``JACKKNIFE_GROUPS`` groups, with the jackknife's interval.
+
+    Nine distances in the place of two hundred, for where many are told at once. With fewer than ten pictures a group
+    on either side there is no interval.
+    """
+    value = frechet_distance(a.whole, b.whole)
+    if min(a.whole.count, b.whole.count) < 10 * JACKKNIFE_GROUPS:
+        return Figure(value)
+    kept = 1 - torch.eye(JACKKNIFE_GROUPS, dtype=torch.int64)
+    return figure_of_jackknife(value, [frechet_distance(a.resampled(x), b.resampled(x)) for x in kept])
 
 
 def _square_root(symmetric: Tensor) -> Tensor:

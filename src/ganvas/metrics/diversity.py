@@ -55,8 +55,7 @@ class Diversity:
         assert setting.vary is not None
         self._vary = setting.vary
         self._seed = setting.seed
-        count = len(setting.pairs)
-        self._chosen = set(np.linspace(0, count - 1, min(count, MOST_INPUTS)).round().astype(int).tolist())
+        self._chosen = set(setting.pairs.spread(MOST_INPUTS).tolist())
         self._side = min(setting.pairs.targets.shape[2:])
         self._seen = 0
         self._values: list[tuple[float, float]] = []

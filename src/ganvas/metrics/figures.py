@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
 from ganvas.metrics.intervals import mean_interval, share_interval
+
+JACKKNIFE_GROUPS = 8
+STUDENT_QUANTILE = 2.3646242515927844  # of Student's t with JACKKNIFE_GROUPS - 1 degrees of freedom, at 0.975
 
 
 @dataclass(frozen=True)
@@ -40,3 +44,22 @@ def figure_of_share(hits: int, count: int) -> Figure:
     """
     interval = share_interval(hits, count)
     return Figure(interval.mean, interval.low, interval.high)
+
+
+def figure_of_jackknife(distance: float, without: Sequence[float]) -> Figure:
+    """A distance of two sets with the standard error of the delete-a-group jackknife (Kott 2001), and its interval.
+
+    ``sqrt((G - 1) / G sum_g (d_g - mean)^2)`` of the distances ``without`` each of G groups of pictures, and Student's
+    interval around the distance with G - 1 degrees of freedom, cut at 0. A bootstrap of pictures would count some of
+    them twice, which alone moves two sets apart.
+
+    Args:
+        distance: of all pictures, not negative.
+        without: ``JACKKNIFE_GROUPS`` of them, or none: then there is no interval.
+    """
+    if not len(without):
+        return Figure(distance)
+    assert len(without) == JACKKNIFE_GROUPS
+    error = float(np.sqrt((JACKKNIFE_GROUPS - 1) * np.var(without)))
+    half = STUDENT_QUANTILE * error
+    return Figure(distance, max(0.0, distance - half), distance + half, error)

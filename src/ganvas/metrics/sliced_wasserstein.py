@@ -19,7 +19,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ganvas.errors import GanvasError
-from ganvas.metrics.figures import Figure
+from ganvas.metrics.figures import JACKKNIFE_GROUPS, Figure, figure_of_jackknife
 from ganvas.metrics.pictures import PictureMetric
 from ganvas.metrics.sets import Setting
 from ganvas.metrics.translation import Labels
@@ -31,7 +31,6 @@ PATCHES_A_PICTURE = 128
 MOST_PATCHES = 1 << 15  # of a set and level: more pictures give fewer patches each, and memory stays bounded
 DIRECTIONS, AT_ONCE = 512, 128
 SCALE = 1e3
-GROUPS = 8  # of pictures, for the standard error
 _FLAT = 1e-3  # of 255: a channel that varies less is rounding, which dividing by its deviation would blow up
 NAME = "sliced_wasserstein"
 
@@ -126,11 +125,10 @@ class PatchSample:
 
 
 def patch_distances(drawn: PatchSample, true: PatchSample, *, seed: int = 0) -> dict[str, Figure]:
-    """The sliced Wasserstein distance of each level, times 1,000, and their mean, with standard errors.
+    """The sliced Wasserstein distance of each level, times 1,000, and their mean, with intervals.
 
-    Of a level as ``sliced_wasserstein_16`` and so on, of all as ``sliced_wasserstein``. The standard errors are those
-    of the delete-a-group jackknife (Kott 2001) over pictures, and None of fewer than ``GROUPS`` pictures; a bootstrap
-    would count some patches twice, which alone moves two sets apart.
+    Of a level as ``sliced_wasserstein_16`` and so on, of all as ``sliced_wasserstein``. The intervals are those of
+    :func:`ganvas.metrics.figures.figure_of_jackknife` over pictures; of fewer than its groups there is none.
 
     Raises:
         GanvasError: the sets' pictures differ in size or channels, or a set is empty.
@@ -142,7 +140,7 @@ def patch_distances(drawn: PatchSample, true: PatchSample, *, seed: int = 0) -> 
     found = {level: _level_distances(drawn.points(level), true.points(level), seed) for level in drawn.levels}
     mean = np.mean(list(found.values()), axis=0)
     named = {f"{NAME}_{level}": values for level, values in sorted(found.items())} | {NAME: mean}
-    return {name: _figure(values) for name, values in named.items()}
+    return {name: figure_of_jackknife(float(values[0]), values[1:]) for name, values in named.items()}
 
 
 def halves_distances(sample: PatchSample, *, seed: int = 0) -> dict[str, Figure]:
@@ -215,26 +213,18 @@ def _level_distances(one: tuple[Tensor, Tensor], other: tuple[Tensor, Tensor], s
     """
     count = int(one[1].max()) + 1
     # Both sets lose the same pictures; sets of another number have no such pairs.
-    groups = GROUPS if count >= GROUPS and count == int(other[1].max()) + 1 else 0
+    groups = JACKKNIFE_GROUPS if count >= JACKKNIFE_GROUPS and count == int(other[1].max()) + 1 else 0
     total, without = 0.0, []
     for number, directions in enumerate(_directions(one[0].shape[1], seed)):
         a, b = ((points @ directions).T.contiguous().sort(dim=1) for points, _ in (one, other))
         total += float(_between_sorted(a.values.T, b.values.T).sum())
         if number:
             continue
-        of_a, of_b = one[1][a.indices] % GROUPS, other[1][b.indices] % GROUPS
+        of_a, of_b = (side[1][ordered.indices] % JACKKNIFE_GROUPS for side, ordered in ((one, a), (other, b)))
         for group in range(groups):
             left = [ordered.values[owner != group].view(len(owner), -1).T for ordered, owner in ((a, of_a), (b, of_b))]
             without.append(float(_between_sorted(*left).mean()))
     return [SCALE * distance for distance in (total / DIRECTIONS, *without)]
-
-
-def _figure(values: np.ndarray[tuple[int, ...], np.dtype[np.float64]] | list[float]) -> Figure:
-    whole, *without = (float(value) for value in values)
-    if not without:
-        return Figure(whole)
-    error = np.sqrt((GROUPS - 1) * np.var(without))
-    return Figure(whole, standard_error=float(error))
 
 
 def _directions(size: int, seed: int) -> list[Tensor]:

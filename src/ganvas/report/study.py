@@ -76,7 +76,9 @@ class StudyRuns:
         if only and segmenter:
             raise UsageError("--segmenter judges what stands in tables, of which --only writes none: leave one out")
         self.folder = Path(runs) if runs is not None else Path("runs") / self.study.name
-        self._given = str(study)
+        self._command = ["ganvas", "study", str(study), "--runs", self.folder.as_posix()]
+        self._command += [] if data is None else ["--data", str(data)]
+        self._command += [] if segmenter is None else ["--segmenter", str(segmenter)]
         # Absolute, so that the runs' recipes say it wherever they are read.
         self._data = None if data is None else str(Path(data).absolute())
         self._only = tuple(only)
@@ -123,7 +125,6 @@ class StudyRuns:
         """
         if self._only:
             raise UsageError("tables compare all rows of a study: open it without the rows to train alone (only)")
-        command = shlex.join(["ganvas", "study", self._given, "--runs", self.folder.as_posix()])
         # Models that draw from labels are compared by what was measured while they trained, on whatever data.
         pairs = isinstance(self.study.recipe_of(self.rows[0], 0), TranslateRecipe)
         data = self._data if pairs else None
@@ -136,7 +137,7 @@ class StudyRuns:
             compared = compare(list(given), titles=given, data=data, pictures=SHOWN, device=self._device, watch=watch)
             if self._segmentation is not None:
                 compared = self._segmentation.added_to(compared, watch)
-            yield table, replace(compared, command=command)
+            yield table, replace(compared, command=shlex.join(self._command))
 
     def write_tables(
         self,

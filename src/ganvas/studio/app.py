@@ -23,12 +23,15 @@ from ganvas.studio.jobs import Jobs
 from ganvas.studio.problems import ProblemError, add_handlers, describe_problems
 from ganvas.studio.runs import Runs
 from ganvas.studio.settings import Settings
-from ganvas.studio.state import State, Studio
+from ganvas.studio.state import State, Streams, Studio
 from ganvas.studio.telemetry import Telemetry, Timed
 from ganvas.studio.uploads import BodyLimit
 from ganvas.studio.workers import Pool
 
-NO_PAGE = "the studio's page has not been built: run `make web` in the source checkout, which needs Node"
+NO_PAGE = (
+    "the studio's page has not been built: run `make web` in the source checkout, which needs Node 20.19 or newer, and "
+    "then install again unless it was installed by `pip install --editable`"
+)
 
 
 class Health(BaseModel):
@@ -48,6 +51,7 @@ def create_app(settings: Settings) -> FastAPI:
         pool=pool,
         jobs=Jobs(pool, settings.limits),
         runs=Runs(settings.runs),
+        streams=Streams(settings.limits.streams),
         closing=threading.Event(),
     )
 
@@ -100,6 +104,7 @@ def _add_operations(app: FastAPI) -> None:
         gauges = {
             "ganvas_drawings_waiting": ("Drawings that wait for a model.", float(studio.pool.waiting)),
             "ganvas_models_loaded": ("Models in memory.", float(studio.pool.loaded)),
+            "ganvas_streams_open": ("Streams of events that pages listen to.", float(studio.streams.open)),
         }
         return Response(studio.telemetry.text(gauges), media_type="text/plain; version=0.0.4; charset=utf-8")
 

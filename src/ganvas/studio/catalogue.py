@@ -5,20 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from pydantic import BaseModel, Field
 
-from ganvas.config import load_recipe, recipe_names
-from ganvas.data.label_maps import CAMVID
-from ganvas.data.preparation import Preparation
 from ganvas.errors import GanvasError, nearest
+from ganvas.exporting.description import described, examples_for
 from ganvas.inference import resolve_model, shipped_models
 from ganvas.model_file import LabelHeader, ModelHeader, TranslateHeader, read_header
 from ganvas.studio.problems import ProblemError
 
 Origin = Literal["shipped", "run", "file"]
-EXAMPLES = Path(__file__).parent / "examples"
 MODEL = "model.safetensors"
 
 
@@ -130,37 +127,15 @@ def describe(entry: Entry) -> ModelInfo:
     """
     found = entry.path.stat()
     header = _header(entry.path, found.st_mtime_ns, found.st_size)
-    about: dict[str, Any] = {
+    assert isinstance(header, LabelHeader | TranslateHeader)
+    own = {
         "name": entry.name,
         "title": entry.name.partition(":")[2] or entry.name,
-        "description": _description(header.recipe),
-        "size": header.size,
         "origin": entry.origin,
-        "licence": header.data.licence,
-        "images_seen": header.images_seen,
+        "variations": isinstance(header, LabelHeader) or header.generator.dropout > 0,
+        "examples": len(examples_for(header)),
     }
-    if isinstance(header, LabelHeader):
-        own: dict[str, Any] = {
-            "task": "label",
-            "channels": header.channels,
-            "hints": False,
-            "variations": True,
-            "class_names": list(header.class_names) if header.conditional else [],
-            "source": None,
-            "examples": 0,
-        }
-    else:
-        assert isinstance(header, TranslateHeader)
-        own = {
-            "task": "translate",
-            "channels": header.target.channels,
-            "hints": header.hints,
-            "variations": header.generator.dropout > 0,
-            "class_names": list(header.class_names),
-            "source": _source(header.source),
-            "examples": len(examples_for(header)),
-        }
-    return ModelInfo.model_validate(about | own)
+    return ModelInfo.model_validate(described(header) | own)
 
 
 def header_of(entry: Entry) -> ModelHeader:
@@ -176,31 +151,6 @@ def header_of(entry: Entry) -> ModelHeader:
         raise ProblemError("failed", str(error)) from error
 
 
-def examples_for(header: ModelHeader) -> list[Path]:
-    """Sources to try a model with: drawings for one that colours them, street scenes in the palette of CamVid."""
-    if not isinstance(header, TranslateHeader):
-        return []
-    source = header.source
-    if source.kind == "labels":
-        camvid = source.class_names == tuple(name for name, _ in CAMVID)
-        return sorted((EXAMPLES / "camvid").glob("*.png")) if camvid else []
-    return sorted((EXAMPLES / "drawings").glob("*.png")) if source.channels == 1 else []
-
-
 @lru_cache(maxsize=256)
 def _header(path: Path, modified: int, size: int) -> ModelHeader:
     return read_header(path)
-
-
-@lru_cache(maxsize=256)
-def _description(recipe: str) -> str:
-    return load_recipe(recipe).description if recipe in recipe_names() else ""
-
-
-def _source(source: Preparation) -> Source:
-    named = zip(source.class_names, source.colours, strict=True)
-    classes = [
-        SourceClass(id=number, name=name, colour=f"#{red:02x}{green:02x}{blue:02x}")
-        for number, (name, (red, green, blue)) in enumerate(named)
-    ]
-    return Source(kind=source.kind, channels=source.channels, classes=classes if source.kind == "labels" else [])

@@ -19,7 +19,7 @@ from ganvas.studio.jobs import FailedFile, Job, JobProgress, stored_name
 from ganvas.studio.model_routes import Name
 from ganvas.studio.problems import ProblemError, Responses
 from ganvas.studio.settings import Limits
-from ganvas.studio.state import State, Studio
+from ganvas.studio.state import NO_PLACE, State, Studio, listening
 from ganvas.studio.uploads import kind_of
 
 LOOK_SECONDS = 0.1
@@ -104,16 +104,21 @@ def progress(job: OneJob) -> JobProgress:
     return job.progress
 
 
-@router.get("/jobs/{id}/events", response_class=EventSourceResponse, responses=NO_JOB)
+@router.get(
+    "/jobs/{id}/events",
+    response_class=EventSourceResponse,
+    dependencies=[Depends(listening)],
+    responses=NO_JOB | NO_PLACE,
+)
 async def events(studio: Studio, job: OneJob) -> AsyncIterator[ServerSentEvent]:
     """How far a job is, while it goes on: events "progress", then one "done" or "failed"."""
     told: JobProgress | None = None
-    while not studio.closing.is_set():
+    while True:
         now = job.progress
         if now != told:
             yield ServerSentEvent(event="progress" if now.state == "running" else now.state, data=now)
             told = now
-        if now.state != "running":
+        if now.state != "running" or studio.closing.is_set():
             return
         await asyncio.sleep(LOOK_SECONDS)
 

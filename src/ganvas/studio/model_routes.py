@@ -13,8 +13,9 @@ from fastapi.responses import FileResponse
 from PIL import Image
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
+from ganvas.exporting.description import examples_for
 from ganvas.inference import Model
-from ganvas.studio.catalogue import ModelInfo, examples_for, header_of
+from ganvas.studio.catalogue import ModelInfo, header_of
 from ganvas.studio.problems import ProblemError
 from ganvas.studio.state import Studio, drawn
 from ganvas.studio.uploads import picture as read_picture

@@ -20,7 +20,7 @@ from ganvas.studio.model_routes import Strict
 from ganvas.studio.problems import ProblemError, Responses
 from ganvas.studio.run_stats import StatsRecord, StatsTail, all_records
 from ganvas.studio.runs import NAME, RunInfo
-from ganvas.studio.state import Studio
+from ganvas.studio.state import NO_PLACE, Studio, listening
 from ganvas.training.folder import SAMPLES, STATS
 
 LOOK_SECONDS = 0.5
@@ -117,7 +117,12 @@ def read_run(studio: Studio, name: RunName) -> RunDetail:
     return RunDetail(**info.model_dump(), stats=all_records(folder / STATS), samples=_samples(folder))
 
 
-@router.get("/runs/{name}/events", response_class=EventSourceResponse, responses=NO_RUN)
+@router.get(
+    "/runs/{name}/events",
+    response_class=EventSourceResponse,
+    dependencies=[Depends(listening)],
+    responses=NO_RUN | NO_PLACE,
+)
 async def run_events(
     studio: Studio,
     # Looked up before the stream begins, when there still can be a problem.

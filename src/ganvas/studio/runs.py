@@ -37,6 +37,8 @@ NAME = r"^[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}$"
 TAIL = 1 << 16
 _PREFIX = "ganvas: "
 _STOPPED = "stopped at "
+# The log gets a line now and then, the stats at every tick: so much younger they may be.
+QUIET_SECONDS = 120
 
 
 class RunInfo(BaseModel):
@@ -48,7 +50,7 @@ class RunInfo(BaseModel):
     images: int = Field(description="real images seen at the last tick")
     total_images: int | None = Field(description="null until the run knows")
     images_per_second: float | None
-    message: str = Field(description="why a run failed, as the trainer said it; empty of others")
+    message: str = Field(description="why a run failed, by the last line of its log; empty of others")
 
 
 class Started(BaseModel):
@@ -239,14 +241,15 @@ class Runs:
         total = recipe.get("train", {}).get("total_images") or None
         last = _last_record(folder / STATS)
         images = int(last.get("images", 0))
-        said = _last_words(self.folder / OWN / f"{name}.log")
         started = self._started(name)
         state: RunState = "running"
+        why = ""
         if not running:
             # A run may also end early, when patience with its metric runs out.
             complete = bool(last.get("finished")) or (total is not None and images >= total)
-            failed = bool(said) and not said.startswith(_STOPPED)
-            state = "complete" if complete else "failed" if failed else "stopped"
+            log = self.folder / OWN / f"{name}.log"
+            why = "" if complete else _why_failed(log, folder / STATS, asked=name in self._asked)
+            state = "complete" if complete else "failed" if why else "stopped"
         speed = last.get("images_per_second")
         return RunInfo(
             name=name,
@@ -256,7 +259,7 @@ class Runs:
             total_images=total,
             images_per_second=speed if isinstance(speed, int | float) else None,
             # As people see the runs here: by their names, not by where they lie.
-            message=said.replace(f"{self.folder.absolute()}{os.sep}", "") if state == "failed" else "",
+            message=why.replace(f"{self.folder.absolute()}{os.sep}", ""),
         )
 
 
@@ -327,6 +330,26 @@ def _last_record(path: Path) -> dict[str, Any]:
             if isinstance(record, dict) and isinstance(record.get("images"), int):
                 return record
     return {}
+
+
+def _why_failed(log: Path, stats: Path, *, asked: bool) -> str:
+    """Why a run of a studio's that has ended did not end well; empty where it was stopped, or nothing is known.
+
+    One that is ``asked`` to stop before it listens for that ends at once and says nothing.
+    """
+    try:
+        # Trained on elsewhere since: how that ended stands in no log.
+        if stats.is_file() and stats.stat().st_mtime > log.stat().st_mtime + QUIET_SECONDS:
+            return ""
+    except OSError:
+        return ""
+    if said := _last_words(log):
+        return "" if said.startswith(_STOPPED) else said
+    if asked:
+        return ""
+    lines = [line.strip() for line in _tail(log) if line.strip()]
+    last = f"the last line of its log: {lines[-1]}" if lines else "its log is empty"
+    return f"it ended without saying why, as what is killed does; {last}"
 
 
 def _last_words(log: Path) -> str:

@@ -19,10 +19,13 @@ class Limits:
     Attributes:
         picture_bytes: of an uploaded picture, packed.
         picture_pixels: of one, unpacked; known from its header before anything is unpacked.
+        picture_aspect: of its longer side to the shorter: models work on squares, and widen a strip of one pixel to
+            many times what it holds.
         files: pictures of one job.
         files_bytes: of all of them together.
         jobs: kept at a time, running or waiting to be fetched.
         job_seconds: after which a finished job's result is deleted.
+        streams: of events, each of which keeps a connection and looks at files while it lasts.
         queue: drawings that wait for one model.
         models: loaded at a time.
         idle_seconds: after which a model that nobody draws with is unloaded.
@@ -30,10 +33,12 @@ class Limits:
 
     picture_bytes: int = 20 << 20
     picture_pixels: int = 1 << 24
+    picture_aspect: int = 32
     files: int = 200
     files_bytes: int = 200 << 20
     jobs: int = 8
     job_seconds: float = 3600.0
+    streams: int = 32
     queue: int = 128
     models: int = 4
     idle_seconds: float = 600.0

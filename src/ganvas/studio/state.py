@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import threading
+from collections.abc import AsyncIterator, Iterator
 from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Annotated, Any, TypeVar
@@ -12,13 +14,37 @@ from fastapi import Depends, Request
 
 from ganvas.studio.catalogue import Catalogue
 from ganvas.studio.jobs import Jobs
-from ganvas.studio.problems import ProblemError
+from ganvas.studio.problems import ProblemError, Responses
 from ganvas.studio.runs import Runs
 from ganvas.studio.settings import Settings
 from ganvas.studio.telemetry import Telemetry
 from ganvas.studio.workers import Pool
 
 Drawn = TypeVar("Drawn")
+NO_PLACE: Responses = {503: {"description": "Too many pages listen; see Retry-After"}}
+
+
+class Streams:
+    """Places for streams of events, which last as long as a page listens. Belongs to the event loop, as they do."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self.open = 0
+
+    @contextlib.contextmanager
+    def one(self) -> Iterator[None]:
+        """A place, until it is left.
+
+        Raises:
+            ProblemError: "busy" where there is none.
+        """
+        if self.open >= self._most:
+            raise ProblemError("busy", f"{self.open} pages listen to the studio, and no more may: close one of them")
+        self.open += 1
+        try:
+            yield
+        finally:
+            self.open -= 1
 
 
 @dataclass(frozen=True)
@@ -35,6 +61,7 @@ class State:
     pool: Pool
     jobs: Jobs
     runs: Runs
+    streams: Streams
     closing: threading.Event
 
 
@@ -44,6 +71,12 @@ def _state(request: Request) -> State:
 
 
 Studio = Annotated[State, Depends(_state)]
+
+
+async def listening(studio: Studio) -> AsyncIterator[None]:
+    """A place among the streams of events, from before one begins, when there still can be a problem, to its end."""
+    with studio.streams.one():
+        yield
 
 
 async def drawn(request: Request, future: Future[Drawn]) -> Drawn:

@@ -59,7 +59,7 @@ def kind_of(file: BinaryIO, name: str, limits: Limits) -> str:
     """The ending for what ``file`` holds, after checking that it is a picture of a size to work with.
 
     Raises:
-        ProblemError: "not-a-picture" or "too-large"; ``name`` stands in the line.
+        ProblemError: "not-a-picture", "too-large" or, of a strip, "invalid"; ``name`` stands in the line.
     """
     with opened(file, name, limits) as image:
         # A camera's JPEG with a second picture in it is a format of its own to Pillow (MPO).
@@ -84,6 +84,12 @@ def opened(file: BinaryIO, name: str, limits: Limits) -> Image.Image:
     width, height = image.size
     if width * height > limits.picture_pixels:
         raise _too_many_pixels(name, f"{width:,} x {height:,}", limits)
+    if max(width, height) > limits.picture_aspect * min(width, height):
+        raise ProblemError(
+            "invalid",
+            f"{name} is a strip of {width:,} x {height:,} pixels, and the longer side may be at most "
+            f"{limits.picture_aspect} times the shorter: cut it into pieces",
+        )
     return image
 
 
@@ -103,7 +109,7 @@ def picture(data: bytes, name: str, limits: Limits) -> Image.Image:
     """The picture of ``data``, not yet unpacked.
 
     Raises:
-        ProblemError: "not-a-picture" or "too-large".
+        ProblemError: as for :func:`kind_of`.
     """
     return opened(io.BytesIO(data), name, limits)
 

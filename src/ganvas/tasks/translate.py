@@ -10,7 +10,7 @@ from torch import Tensor
 
 from ganvas import objectives
 from ganvas.config import HINT_CHANNELS, TranslateRecipe
-from ganvas.data.hints import random_hints
+from ganvas.data.hints import random_hints, recoloured
 from ganvas.data.line_variation import vary_lines
 from ganvas.data.preparation import Preparation
 from ganvas.models import build_patch, build_translator
@@ -134,7 +134,10 @@ class TranslateTask(Task):
         if self.recipe.data.vary_lines:
             x = vary_lines(x)
         if self.recipe.hints.enabled:
-            x = torch.cat([x, random_hints(y, self.recipe.hints)], dim=1)
+            hints = random_hints(y, self.recipe.hints)
+            if self.recipe.hints.recolour_share:
+                y, hints = recoloured(y, hints, self.recipe.hints.recolour_share)
+            x = torch.cat([x, hints], dim=1)
         return _channels_last(x), _channels_last(y)
 
     def _encoded(self, preparation: Preparation, pictures: Tensor) -> Tensor:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -17,17 +16,17 @@ from ganvas.data.batches import LabelledBatches, stream_seed
 from ganvas.data.labelled import LabelledImages, open_labelled
 from ganvas.errors import GanvasError
 from ganvas.metrics.probe import DigitProbe
-from ganvas.model_file import LabelHeader, TrainingData
+from ganvas.model_file import LabelHeader
 from ganvas.models import value_range
 from ganvas.pictures import grid, to_uint8
 from ganvas.tasks import LabelTask
 from ganvas.training.signs import diversity
-from ganvas.training.subject import Work, resolve
+from ganvas.training.subject import PictureSubject, Work, resolve
 
 WATCHED = 1_000  # drawn and real pictures that the monitors look at
 
 
-class LabelSubject:
+class LabelSubject(PictureSubject[LabelledImages]):
     """The data of a label -> image recipe.
 
     Raises:
@@ -50,24 +49,6 @@ class LabelSubject:
                 "and no name of more than 255 characters"
             )
 
-    def __len__(self) -> int:
-        return len(self.data)
-
-    @property
-    def fingerprint(self) -> str:
-        """Tells whether data are the same."""
-        return self.data.fingerprint
-
-    def describe(self) -> dict[str, Any]:
-        """What ``environment.json`` says of the data."""
-        return {
-            "source": self.data.source,
-            "fingerprint": self.data.fingerprint,
-            "licence": self.data.licence,
-            "images": len(self.data),
-            "classes": list(self.data.class_names),
-        }
-
     def work(self, device: torch.device) -> Work:
         """Networks with fresh weights from torch's global generator, and all that goes with them."""
         recipe = self.recipe
@@ -80,7 +61,7 @@ class LabelSubject:
                 f"'{self.data.source}', so nothing is measured while training: leave it out"
             )
         exhibit = _Exhibit(task, self.data.class_names)
-        data = TrainingData(source=self.data.source, fingerprint=self.data.fingerprint, licence=self.data.licence)
+        trained_on = self.trained_on
 
         def header(images: int, metrics: dict[str, float]) -> LabelHeader:
             return LabelHeader(
@@ -92,7 +73,7 @@ class LabelSubject:
                 size=recipe.data.size,
                 channels=recipe.data.channels,
                 value_range=value_range(task.generator),
-                data=data,
+                data=trained_on,
                 images_seen=images,
                 metrics=metrics,
             )

@@ -17,22 +17,24 @@ from ganvas.data.pairs.reading import preparations
 from ganvas.errors import GanvasError, UsageError
 from ganvas.files import cache_folder
 from ganvas.metrics.segmentation import Counts, confusion, segmentation_score
-from ganvas.model_file import SegmentHeader, TrainingData
+from ganvas.model_file import SegmentHeader
 from ganvas.pictures import grid
 from ganvas.tasks import SegmentTask
-from ganvas.training.subject import Work, resolve
+from ganvas.training.subject import PictureSubject, Work, resolve
 
 SHOWN = 8
 BATCH = 8
 
 
-class SegmentSubject:
+class SegmentSubject(PictureSubject[PairImages]):
     """The data of a recipe that finds the classes of a photo's pixels.
 
     Raises:
         UsageError: no data are given.
         GanvasError: the data cannot be used, or not with this recipe.
     """
+
+    _held_out: PairImages
 
     def __init__(self, recipe: SegmentRecipe) -> None:
         if not recipe.data.path:
@@ -50,31 +52,17 @@ class SegmentSubject:
                 "make a folder test/ or raise data.test_share"
             )
 
-    def __len__(self) -> int:
-        return len(self.data)
-
     @property
-    def fingerprint(self) -> str:
-        """Tells whether data are the same."""
-        return self.data.fingerprint
-
-    def describe(self) -> dict[str, Any]:
-        """What ``environment.json`` says of the data."""
-        return {
-            "source": self.data.source,
-            "fingerprint": self.data.fingerprint,
-            "licence": self.data.licence,
-            "images": len(self.data),
-            "held_out": len(self._held_out),
-            "classes": list(self.data.source_preparation.class_names),
-        }
+    def class_names(self) -> tuple[str, ...]:
+        """Those of the label maps."""
+        return self.data.source_preparation.class_names
 
     def work(self, device: torch.device) -> Work:
         """The segmenter with fresh weights from torch's global generator, and all that goes with it."""
         recipe, data = self.recipe, self.data
         both = preparations(recipe.data)
         task = SegmentTask(recipe, both.source, both.target, device)
-        trained_on = TrainingData(source=data.source, fingerprint=data.fingerprint, licence=data.licence)
+        trained_on = self.trained_on
 
         def header(images: int, metrics: dict[str, float]) -> SegmentHeader:
             return SegmentHeader(
@@ -108,8 +96,7 @@ class _Exhibit:
     def __init__(self, task: SegmentTask, data: PairImages) -> None:
         self._task = task
         self._data = data
-        # Spread over the set: neighbours in the order of names are often neighbours in looks.
-        self._chosen = np.unique(np.linspace(0, len(data) - 1, SHOWN).round().astype(int))
+        self._chosen = data.spread(SHOWN)
 
     def sheet(self) -> Image.Image:
         data = self._data
@@ -126,7 +113,7 @@ class _HeldOutScore:
     def __init__(self, task: SegmentTask, data: PairImages, samples: int) -> None:
         self._task = task
         self._data = data
-        self._chosen = np.unique(np.linspace(0, len(data) - 1, min(samples, len(data))).round().astype(int))
+        self._chosen = data.spread(samples)
 
     def measure(self) -> dict[str, float]:
         return vars(segmentation_score(self._counts())).copy()

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sized
 from dataclasses import dataclass, field
-from typing import Any, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 import torch
 from PIL import Image
 from torch import Tensor
 
 from ganvas.config import Recipe
-from ganvas.model_file import ModelHeader
+from ganvas.model_file import ModelHeader, TrainingData
 from ganvas.tasks import Task
 
 AnyRecipe = TypeVar("AnyRecipe", bound=Recipe)
@@ -86,6 +86,58 @@ class Subject(Protocol):
     def work(self, device: torch.device) -> Work:
         """Networks with fresh weights from torch's global generator, and all that goes with them."""
         ...
+
+
+class Pictures(Protocol):
+    """What a set of training pictures tells of itself."""
+
+    @property
+    def source(self) -> str: ...
+
+    @property
+    def licence(self) -> str: ...
+
+    @property
+    def fingerprint(self) -> str: ...
+
+    @property
+    def class_names(self) -> tuple[str, ...]: ...
+
+    def __len__(self) -> int: ...
+
+
+AnyPictures = TypeVar("AnyPictures", bound=Pictures)
+
+
+class PictureSubject(Generic[AnyPictures]):
+    """The part of a subject that is the same of all kinds of pictures: what is told of its data."""
+
+    data: AnyPictures
+    _held_out: Sized | None = None
+
+    def __len__(self) -> int:
+        return len(self.data)
+
+    @property
+    def fingerprint(self) -> str:
+        """Tells whether data are the same."""
+        return self.data.fingerprint
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """A name for every class of the data; () without classes."""
+        return self.data.class_names
+
+    @property
+    def trained_on(self) -> TrainingData:
+        """What a model file's header says of the data."""
+        return TrainingData(source=self.data.source, fingerprint=self.data.fingerprint, licence=self.data.licence)
+
+    def describe(self) -> dict[str, Any]:
+        """What ``environment.json`` says of the data."""
+        held_out = {} if self._held_out is None else {"held_out": len(self._held_out)}
+        told = self.trained_on.model_dump() | {"images": len(self.data)} | held_out
+        return told | {"classes": list(self.class_names)}
 
 
 def resolve(recipe: AnyRecipe, images: int) -> AnyRecipe:

@@ -24,7 +24,12 @@ class TensorBoard:
 
     def add(self, progress: Progress) -> None:
         """Write one record; the step axis is images seen."""
-        groups = {"loss": progress.losses, "gradient_norm": progress.gradient_norms, "metric": progress.metrics}
+        groups = {
+            "loss": progress.losses,
+            "gradient_norm": progress.gradient_norms,
+            "metric": progress.metrics,
+            "sign": progress.signs,
+        }
         for group, values in groups.items():
             for name, value in values.items():
                 self._writer.add_scalar(f"{group}/{name}", value, progress.images)

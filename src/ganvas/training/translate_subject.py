@@ -18,11 +18,11 @@ from ganvas.data.pairs.batches import PairBatches, load_side
 from ganvas.errors import GanvasError
 from ganvas.files import cache_folder
 from ganvas.metrics import pictures as picture_metrics
-from ganvas.model_file import TrainingData, TranslateHeader
+from ganvas.model_file import TranslateHeader
 from ganvas.pictures import Pixels, grid, to_uint8
 from ganvas.tasks import TranslateTask
 from ganvas.training.signs import diversity
-from ganvas.training.subject import Work, resolve
+from ganvas.training.subject import PictureSubject, Work, resolve
 
 SHOWN = 8
 WATCHED = 32  # training pairs that the monitors look at
@@ -38,12 +38,14 @@ METRICS: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
 log = logging.getLogger(__name__)
 
 
-class TranslateSubject:
+class TranslateSubject(PictureSubject[PairImages]):
     """The data of a picture -> picture recipe.
 
     Raises:
         GanvasError: the data cannot be used, or not with this recipe.
     """
+
+    _held_out: PairImages
 
     def __init__(self, recipe: TranslateRecipe) -> None:
         cache = cache_folder() / "pairs"
@@ -63,31 +65,12 @@ class TranslateSubject:
                 raise GanvasError(f"{nothing}, but validation.metric is '{recipe.validation.metric}': {remedy}")
             log.warning("%s: %s", nothing, remedy)
 
-    def __len__(self) -> int:
-        return len(self.data)
-
-    @property
-    def fingerprint(self) -> str:
-        """Tells whether data are the same."""
-        return self.data.fingerprint
-
-    def describe(self) -> dict[str, Any]:
-        """What ``environment.json`` says of the data."""
-        return {
-            "source": self.data.source,
-            "fingerprint": self.data.fingerprint,
-            "licence": self.data.licence,
-            "images": len(self.data),
-            "held_out": len(self._held_out),
-            "classes": list(self.data.class_names),
-        }
-
     def work(self, device: torch.device) -> Work:
         """Networks with fresh weights from torch's global generator, and all that goes with them."""
         recipe, data = self.recipe, self.data
         class_names = data.class_names if recipe.labelled else ()
         task = TranslateTask(recipe, data.source_preparation, data.target_preparation, class_names, device)
-        trained_on = TrainingData(source=data.source, fingerprint=data.fingerprint, licence=data.licence)
+        trained_on = self.trained_on
 
         def header(images: int, metrics: dict[str, float]) -> TranslateHeader:
             return TranslateHeader(
@@ -128,8 +111,7 @@ class _Exhibit:
     def __init__(self, task: TranslateTask, data: PairImages) -> None:
         self._task = task
         self._data = data
-        # Spread over the set: neighbours in the order of names are often neighbours in looks.
-        self._chosen = np.unique(np.linspace(0, len(data) - 1, SHOWN).round().astype(int))
+        self._chosen = data.spread(SHOWN)
 
     def sheet(self) -> Image.Image:
         data = self._data
@@ -152,7 +134,7 @@ class _Measured:
         self._task = task
         self._data = data
         self._metric = metric
-        self._chosen = np.unique(np.linspace(0, len(data) - 1, min(samples, len(data))).round().astype(int))
+        self._chosen = data.spread(samples)
 
     def measure(self) -> dict[str, float]:
         """Means over the pairs."""

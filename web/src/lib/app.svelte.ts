@@ -1,13 +1,17 @@
 /** What all views share: language, colours, models, messages. */
 
 import { BackendError, type Backend, type ModelInfo } from "./backend";
+import { BrowserBackend } from "./browser/backend";
 import { HttpBackend } from "./http";
 import { inWords, languageOf, type Gaps, type Language, type Word } from "./i18n";
 
 export type Theme = "auto" | "light" | "dark";
 const THEMES: readonly Theme[] = ["auto", "light", "dark"];
 
-export const backend: Backend = new HttpBackend();
+/** An exported page says where its models are listed; a page without such a word has a server behind it. */
+const manifest = document.querySelector<HTMLMetaElement>('meta[name="ganvas-models"]')?.content;
+export const backend: Backend =
+  manifest === undefined ? new HttpBackend() : new BrowserBackend(new URL(manifest, document.baseURI));
 /** Of this open page: its canvases are told apart by what follows. */
 export const pageId: string = Array.from(crypto.getRandomValues(new Uint8Array(8)), (byte) => byte.toString(16)).join("");
 
@@ -18,7 +22,18 @@ class App {
   loading = $state(true);
   unreachable = $state(false);
   message = $state<{ text: string; bad: boolean } | null>(null);
+  /** Share of the models' files that is here, while they are fetched. */
+  fetched = $state<number | null>(null);
   private timer: ReturnType<typeof setTimeout> | undefined;
+
+  constructor() {
+    backend.watchFetching?.((share) => (this.fetched = share));
+  }
+
+  /** What to say when nobody answers. */
+  get unreachableText(): string {
+    return t(backend.place === "server" ? "failure.unreachable" : "failure.missing");
+  }
 
   async load(): Promise<void> {
     this.loading = true;
@@ -57,7 +72,7 @@ class App {
   fail(error: unknown): void {
     if (error instanceof BackendError) {
       if (error.kind === "superseded") return;
-      if (error.kind === "unreachable") return this.tell(t("failure.unreachable"), true);
+      if (error.kind === "unreachable") return this.tell(this.unreachableText, true);
       if (error.kind === "busy") return this.tell(t("failure.busy"));
     }
     this.tell(error instanceof Error ? error.message : String(error), true);

@@ -136,6 +136,8 @@ export interface Training {
 }
 
 export interface Backend {
+  /** What runs the models. */
+  readonly place: "server" | "browser";
   models(): Promise<ModelInfo[]>;
   /** A drawing to start from, 0 <= index < `examples`. */
   example(model: string, index: number): Promise<Blob>;
@@ -149,6 +151,10 @@ export interface Backend {
     onProgress: (progress: FilesProgress) => void,
     signal: AbortSignal,
   ): Promise<Blob>;
+  /** Says that a model will be drawn with soon; absent where it makes no difference. */
+  warm?(model: string): void;
+  /** Tells how much of the models has been fetched, 0 to 1, and null when all has; absent where nothing is fetched. */
+  watchFetching?(tell: (share: number | null) => void): void;
   /** Absent where nothing can be trained. */
   training?: Training;
 }

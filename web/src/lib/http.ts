@@ -26,6 +26,7 @@ interface Problem {
 }
 
 export class HttpBackend implements Backend {
+  readonly place = "server";
   readonly training: Training;
 
   /** @param origin Address of the server; empty for where the page came from. */

@@ -1,6 +1,7 @@
 /** Which models a view can use. */
 
-import type { ModelInfo } from "./backend";
+import type { Backend, ModelInfo } from "./backend";
+import { VIEWS, type View } from "./router";
 
 /** Those that one draws for; a model that colours sketches stands before those that want photos. */
 export function ofPictures(models: readonly ModelInfo[]): ModelInfo[] {
@@ -16,6 +17,15 @@ export function ofMaps(models: readonly ModelInfo[]): ModelInfo[] {
 export function ofNoise(models: readonly ModelInfo[]): ModelInfo[] {
   const drawn = models.filter(({ task }) => task === "label");
   return drawn.toSorted((a, b) => Number(b.class_names.length > 0) - Number(a.class_names.length > 0));
+}
+
+/** A server may have another model tomorrow, a page that was exported has what it has: there, no view is empty. */
+export function viewsFor(backend: Pick<Backend, "place" | "training">, models: readonly ModelInfo[]): View[] {
+  const views = VIEWS.filter((view) => view !== "training" || backend.training !== undefined);
+  if (backend.place === "server") return views;
+  const [pictures, maps] = [ofPictures(models).length, ofMaps(models).length];
+  const useful = { sketch: pictures, labels: maps, digits: ofNoise(models).length, files: pictures + maps, training: 1 };
+  return views.filter((view) => (view === "compare" ? pictures > 1 : useful[view] > 0));
 }
 
 function rank(model: ModelInfo): number {

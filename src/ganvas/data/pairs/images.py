@@ -45,6 +45,13 @@ class PairImages:
     def __len__(self) -> int:
         return len(self.sources)
 
+    def spread(self, count: int) -> npt.NDArray[np.int64]:
+        """Indices of up to ``count`` pairs at even distances, the first and the last among them, always the same ones.
+
+        Neighbours in the order of names are often neighbours in looks.
+        """
+        return np.linspace(0, len(self) - 1, min(count, len(self))).round().astype(np.int64)
+
     @cached_property
     def fingerprint(self) -> str:
         """16 hex digits of a SHA-256 over shapes, names, labels and pictures, the same in memory and mapped."""

@@ -7,6 +7,7 @@ export const en = {
   "app.theme.light": "Colours: light",
   "app.theme.dark": "Colours: dark",
   "app.loading": "Looking for models …",
+  "app.fetching": "Fetching what draws …",
   "app.dismiss": "Dismiss",
   "app.model": "Model",
   "app.retry": "Try again",
@@ -162,5 +163,6 @@ export const en = {
   "compare.pick": "Choose at least one model.",
 
   "failure.unreachable": "The studio does not answer. Is it still running?",
+  "failure.missing": "A part of this page did not come. Is there a network?",
   "failure.busy": "Many are drawing at once; trying again.",
 } as const;

@@ -8,6 +8,7 @@ export const ko: Words = {
   "app.theme.light": "색상: 밝게",
   "app.theme.dark": "색상: 어둡게",
   "app.loading": "모델을 찾는 중 …",
+  "app.fetching": "그림을 그릴 모델을 받는 중 …",
   "app.dismiss": "닫기",
   "app.model": "모델",
   "app.retry": "다시 시도",
@@ -163,5 +164,6 @@ export const ko: Words = {
   "compare.pick": "모델을 하나 이상 고르세요.",
 
   "failure.unreachable": "스튜디오가 응답하지 않습니다. 아직 실행 중인가요?",
+  "failure.missing": "이 페이지의 일부를 받지 못했습니다. 네트워크가 연결되어 있나요?",
   "failure.busy": "여러 사람이 그리고 있습니다. 다시 시도합니다.",
 };

@@ -1,0 +1,161 @@
+"""Visits to the page in a real browser, whatever serves it and whatever draws."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import math
+import re
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+from playwright.sync_api import BrowserContext, Locator, Page, Request
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+PATIENCE = 60.0  # seconds, for machines with other things to do
+# Playwright is told nothing of pictures in forms, nor of messages to a worker: the page itself keeps what it asks for.
+KEEP_ASKED = """
+window.asked = [];
+const kept = (picture, hints) => { const one = { picture, hints, open: true }; asked.push(one); return one; };
+const fetched = window.fetch;
+window.fetch = (where, how) => {
+  if (!(how?.body instanceof FormData) || !String(where).endsWith("/translate")) return fetched(where, how);
+  const one = kept(how.body.get("picture"), how.body.get("hints"));
+  return fetched(where, how).finally(() => (one.open = false));
+};
+const post = Worker.prototype.postMessage;
+Worker.prototype.postMessage = function (message, ...rest) {
+  if (message?.kind === "translate") {
+    const one = kept(message.asked.picture, message.asked.hints);
+    this.addEventListener("message", ({ data }) => { if (data.id === message.id) one.open = false; });
+  }
+  return post.call(this, message, ...rest);
+};
+"""
+
+
+@contextlib.contextmanager
+def served(*command: str) -> Iterator[str]:
+    """The address that a server in a process of its own says it is at."""
+    with subprocess.Popen(
+        [sys.executable, "-u", "-m", *command], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+    ) as process:
+        try:
+            assert process.stdout is not None
+            found = re.search(r"http://\S+?/", process.stdout.readline())
+            assert found is not None
+            yield found[0]
+        finally:
+            process.terminate()
+
+
+def studio(runs: Path) -> contextlib.AbstractContextManager[str]:
+    """``ganvas studio``."""
+    return served("ganvas", "studio", "--runs", str(runs), "--port", "0", "--no-browser")
+
+
+def any_host(folder: Path) -> contextlib.AbstractContextManager[str]:
+    """Python's own server of files, which knows nothing of ganvas."""
+    return served("http.server", "0", "--bind", "127.0.0.1", "--directory", str(folder))
+
+
+class Visit:
+    """An open page, and all that it asked for and complained of."""
+
+    def __init__(self, context: BrowserContext, address: str) -> None:
+        self.address = address
+        self.requests: list[Request] = []
+        self.complaints: list[str] = []
+        context.set_default_timeout(PATIENCE * 1000)
+        # The network is cut but for the one address; what was asked for all the same is told in `strangers`.
+        context.route(lambda url: not url.startswith(address), lambda route: route.abort())
+        context.on("request", lambda request: self.requests.append(request))
+        self.page: Page = context.new_page()
+        self.page.add_init_script(KEEP_ASKED)
+        self.page.on("console", lambda said: self.complaints.append(said.text) if said.type == "error" else None)
+        self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
+
+    @property
+    def strangers(self) -> list[str]:
+        """Addresses elsewhere that were asked for."""
+        own = (self.address, "blob:", "data:")
+        return [request.url for request in self.requests if not request.url.startswith(own)]
+
+    def go(self, view: str) -> None:
+        self.page.goto(f"{self.address}#/{view}")
+        self.page.get_by_role("heading", level=1).wait_for()
+
+    def button(self, name: str) -> Locator:
+        return self.page.get_by_role("button", name=name, exact=True)
+
+    def choose(self, model: str) -> None:
+        """A model by its title."""
+        models = self.page.get_by_label("Model")
+        models.select_option(models.get_by_role("option").filter(has_text=model).first.get_attribute("value"))
+
+    def at(self, x: float, y: float) -> tuple[float, float]:
+        """A place on the drawing, in pixels of the window."""
+        box = self.page.get_by_role("application").bounding_box()
+        assert box is not None
+        return box["x"] + x * box["width"], box["y"] + y * box["height"]
+
+    def stroke(self, *places: tuple[float, float]) -> None:
+        self.page.mouse.move(*self.at(*places[0]))
+        self.page.mouse.down()
+        for place in places[1:]:
+            self.page.mouse.move(*self.at(*place))
+        self.page.mouse.up()
+
+    def circle(self, x: float = 0.5, y: float = 0.5, radius: float = 0.3) -> None:
+        angles = [math.tau * step / 24 for step in range(25)]
+        self.stroke(*((x + radius * math.cos(angle), y + radius * math.sin(angle)) for angle in angles))
+
+    def result(self, number: int = 0) -> npt.NDArray[np.uint8]:
+        """(H, W, 3) of a result as it is shown."""
+        size, values = (
+            self.page.get_by_role("img", name="Result")
+            .nth(number)
+            .evaluate("c => [[c.height, c.width], [...c.getContext('2d').getImageData(0, 0, c.width, c.height).data]]")
+        )
+        return np.array(values, dtype=np.uint8).reshape(*size, 4)[:, :, :3]
+
+    def settled(self, number: int = 0) -> npt.NDArray[np.uint8]:
+        """The result once everything is answered and it no longer changes."""
+        before = self.result(number)
+        end = time.monotonic() + PATIENCE
+        while time.monotonic() < end:
+            self.page.wait_for_timeout(250)
+            now, waiting = self.result(number), self.page.evaluate("asked.some(({ open }) => open)")
+            if now.size > 3 and not waiting and np.array_equal(now, before):
+                return now
+            before = now
+        raise AssertionError("no result came to rest")
+
+    def part(self, name: str) -> Image.Image | None:
+        """A picture of the last request for a translation; None when it had no such part."""
+        values = self.page.evaluate(
+            "async name => { const f = asked.at(-1)[name]; return f && [...new Uint8Array(await f.arrayBuffer())] }",
+            name,
+        )
+        return None if values is None else Image.open(io.BytesIO(bytes(values)))
+
+    def ink(self, *part: slice) -> bool:
+        """Whether there are lines in a part of the drawing as it was asked for last."""
+        drawing = self.part("picture")
+        assert drawing is not None
+        return bool(np.asarray(drawing.convert("L"))[part].min() < 128)
+
+
+def eventually(true: Callable[[], Any]) -> None:
+    end = time.monotonic() + PATIENCE
+    while not true():
+        assert time.monotonic() < end, "it did not come about"
+        time.sleep(0.1)

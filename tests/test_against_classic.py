@@ -1,0 +1,95 @@
+"""The benchmark of ours against classic: both train for the same time, and the table claims what intervals tell."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "benchmarks"))
+import against_classic
+
+# A training of so many seconds for each second of the clock that the run's folder is told of; asked to stop, it saves.
+TRAINING = """
+import json, pathlib, signal, sys, time
+asked = []
+signal.signal(signal.SIGINT, lambda *_: asked.append(1))
+*_, until, code, out = (word for word in sys.argv if word != "--out")
+run = pathlib.Path(out)
+run.mkdir(exist_ok=True)
+seconds = 0
+while seconds < int(until) and not asked:
+    seconds += 1
+    with (run / "stats.jsonl").open("a") as file:
+        file.write(json.dumps({"seconds": seconds, "images": seconds, "total_images": int(until)}) + "\\n")
+    time.sleep(0.02)
+time.sleep(0.1)
+(run / "requests").write_text(str(len(asked)))
+sys.exit(130 if asked else int(code))
+"""
+
+
+@pytest.fixture(autouse=True)
+def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(against_classic, "GANVAS", [sys.executable, "-c", TRAINING])
+    monkeypatch.setattr(against_classic, "LOOK_SECONDS", 0.02)
+
+
+def train(runs: Path, ours: tuple[int, int], classic: tuple[int, int]) -> None:
+    """Both trainings, each given how long it takes and how it ends."""
+    commands = [[str(number) for number in each] for each in (ours, classic)]
+    against_classic.train_both(commands[0], runs / "ours", commands[1], runs / "classic")
+
+
+def test_classic_is_asked_once_to_stop_when_it_has_had_as_much_time(tmp_path: Path) -> None:
+    train(tmp_path, (10, 0), (10_000, 0))
+    assert against_classic.done(tmp_path / "ours")
+    assert 10 <= against_classic.seconds(tmp_path / "classic") < 10_000
+    assert (tmp_path / "classic" / "requests").read_text() == "1"
+
+
+@pytest.mark.parametrize("failing", ["ours", "classic"])
+def test_one_that_fails_ends_both_and_is_named(tmp_path: Path, failing: str) -> None:
+    endings = {"ours": (10_000, 0), "classic": (10_000, 0)} | {failing: (3, 1)}
+    with pytest.raises(SystemExit, match=rf"{failing} ended with 1; see .*{failing}\.log"):
+        train(tmp_path, endings["ours"], endings["classic"])
+
+
+def test_classic_that_ends_before_it_has_had_as_much_time_is_not_compared(tmp_path: Path) -> None:
+    with pytest.raises(SystemExit, match="classic had seen all its images after 3 seconds"):
+        train(tmp_path, (20, 0), (3, 0))
+
+
+def metric(better: str, value: float, low: float | None, high: float | None, truth: float = 1.0) -> dict[str, Any]:
+    told = {"title": "it", "better": better, "decimals": 2, "real": {"value": truth}}
+    return told | {"value": value, "low": low, "high": high}
+
+
+@pytest.mark.parametrize(
+    ("better", "mine", "other", "who"),
+    [
+        ("lower", (1.0, 0.9, 1.1), (1.3, 1.2, 1.4), "ours"),
+        ("lower", (1.0, 0.9, 1.2), (1.3, 1.1, 1.4), "(ours)"),
+        ("lower", (1.0, None, None), (9.0, 8.0, 9.5), "(ours)"),
+        ("higher", (1.0, 0.9, 1.1), (1.3, 1.2, 1.4), "classic"),
+        ("higher", (1.4, 1.3, 1.5), (1.3, 1.2, 1.35), "(ours)"),
+        # Intervals far from each other, on the two sides of the truth: nobody knows who is nearer.
+        ("truth", (0.8, 0.7, 0.9), (1.21, 1.1, 1.3), "(ours)"),
+        ("truth", (0.9, 0.85, 0.95), (1.3, 1.2, 1.4), "ours"),
+        ("truth", (1.3, 1.2, 1.4), (1.02, 0.95, 1.1), "classic"),
+        ("neither", (1.0, 0.9, 1.1), (1.3, 1.2, 1.4), ""),
+    ],
+)
+def test_ahead_stands_in_brackets_where_chance_may_have_decided(
+    better: str, mine: tuple[float, ...], other: tuple[float, ...], who: str
+) -> None:
+    run = {"seconds": 60.0, "images_seen": 5}
+    runs = {
+        "ours": run | {"metrics": {"it": metric(better, *mine)}},
+        "classic": run | {"metrics": {"it": metric(better, *other)}},
+    }
+    table = against_classic.table(json.loads(json.dumps({"recipe": "r", "size": 64, "runs": runs})))
+    assert table.splitlines()[-1].split("|")[-2].strip() == who
