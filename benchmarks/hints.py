@@ -20,7 +20,7 @@ from scipy import ndimage
 from torch import Tensor
 
 from ganvas.config import Hints, TranslateRecipe, load_recipe
-from ganvas.data.hints import hints_at
+from ganvas.data.hints import hints_at, recoloured
 from ganvas.data.pairs import PairImages, open_pairs
 from ganvas.inference import resolve_model
 from ganvas.metrics.intervals import mean_interval
@@ -29,6 +29,7 @@ from ganvas.model_file import TranslateHeader, load_model
 from ganvas.pictures import grid, save_png, to_uint8
 
 COUNTS = (0, 1, 5, 20)
+WISHES = (1, 5)
 SAME_COLOUR = 24  # of 255: how far a region's colours are from its dab's
 BATCH = 4
 
@@ -54,16 +55,25 @@ def main() -> None:
         drawn[_name(count)] = _translate(generator, header, pairs, hints[count])
     targets = _scaled(pairs.targets)
     for name, pictures in drawn.items():
-        values = measure_pictures(_pixels(pictures), _pixels(targets))
-        rows[name] = {
-            metric: _interval(values[metric]) for metric in values if metric == "l1" or metric.startswith("ms_")
-        }
+        rows[name] = _distances(pictures, targets)
     for count in COUNTS[1:]:
         under, region = _colour_errors(drawn[_name(count)], targets, hints[count])
         rows[_name(count)] |= {"under_dab": _interval(under), "region": _interval(region)}
         # A dab is of one colour and the picture under it often is not: the truth differs from it too.
         under, region = _colour_errors(targets, targets, hints[count])
         rows[f"truth, {_name(count)}"] = {"under_dab": _interval(under), "region": _interval(region)}
+    for count in WISHES:
+        # What a person wants need not be what was there: one of the colours is another, of the truth and of its dabs.
+        torch.manual_seed(options.seed + count)
+        wished, dabs = recoloured(targets, hints[count], 1.0)
+        changed = (wished != targets).any(1).flatten(1).any(1)
+        pictures = _translate(generator, header, pairs, dabs)[changed]
+        under, region = _colour_errors(pictures, wished[changed], dabs[changed])
+        distances = _distances(pictures, wished[changed])
+        rows[f"{_name(count)}, one of another colour"] = distances | {
+            "under_dab": _interval(under),
+            "region": _interval(region),
+        }
     result = {"model": header.recipe, "images_seen": header.images_seen, "pairs": len(pairs), "rows": rows}
     print(table(result))
     if options.json:
@@ -81,6 +91,11 @@ def table(result: dict[str, Any]) -> str:
         cells += [_cell(values, key, ".1f") for key in ("under_dab", "region")]
         lines.append(f"| {name} | " + " | ".join(cells) + " |")
     return "\n".join(lines)
+
+
+def _distances(pictures: Tensor, targets: Tensor) -> dict[str, list[float]]:
+    values = measure_pictures(_pixels(pictures), _pixels(targets))
+    return {name: _interval(found) for name, found in values.items() if name == "l1" or name.startswith("ms_")}
 
 
 def _name(count: int) -> str:

@@ -431,6 +431,24 @@ def test_init_model_starts_from_its_weights(tmp_path: Path, finished_run: Run) -
         tiny_run(tmp_path / "other", f"init.model={finished_run.folder}", recipe="digits-conv").finish()
 
 
+def test_init_discriminator_takes_that_of_the_run(tmp_path: Path, finished_run: Run) -> None:
+    start = f"init.model={finished_run.folder}"
+    still = ("train.total_images=50", "optimiser.discriminator.lr=1e-12", "init.discriminator=true")
+    run = tiny_run(tmp_path / "run", start, *still).finish()
+    before, after = (newest_discriminator(folder) for folder in (finished_run.folder, run.folder))
+    assert all(torch.allclose(before[name], after[name], atol=1e-6) for name in before)
+    with pytest.raises(UsageError, match="has no checkpoint to take a discriminator from"):
+        tiny_run(tmp_path / "shipped", "init.model=digits-cgan", "init.discriminator=true").finish()
+    with pytest.raises(UsageError, match=r"needs init\.model"):
+        tiny_run(tmp_path / "none", "init.discriminator=true")
+
+
+def newest_discriminator(folder: Path) -> dict[str, torch.Tensor]:
+    path = max((folder / "checkpoints").glob("*.pt"))
+    state: dict[str, torch.Tensor] = torch.load(path, weights_only=True)["task"]["discriminator"]
+    return state
+
+
 def pixels(data: bytes) -> Any:
     import numpy as np
 

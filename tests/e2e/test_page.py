@@ -134,6 +134,30 @@ def test_the_result_is_what_ganvas_translate_makes_of_the_same_drawing(visit: Vi
     assert np.array_equal(visit.settled(), first)
 
 
+def test_the_end_of_a_stroke_asks_for_nothing_and_undoing_and_redoing_it_leads_back_to_its_pixels(visit: Visit) -> None:
+    visit.go("sketch")
+    visit.page.get_by_role("button", name="Mirror").click()
+    visit.stroke((0.1, 0.9), (0.3, 0.8))
+    visit.page.mouse.move(*visit.at(0.2, 0.2))
+    visit.page.mouse.down()
+    for place in ((0.6, 0.25), (0.3, 0.6), (0.35, 0.3), (0.8, 0.9)):
+        visit.page.mouse.move(*visit.at(*place))
+    visit.settled()
+    asked, drawn = visit.page.evaluate("asked.length"), visit.part("picture")
+    visit.page.mouse.up()
+    visit.page.wait_for_timeout(700)
+    assert visit.page.evaluate("asked.length") == asked
+    visit.button("Undo").click()
+    visit.settled()
+    visit.button("Redo").click()
+    visit.settled()
+    assert visit.page.evaluate("asked.length") == asked + 2
+    again = visit.part("picture")
+    assert drawn is not None
+    assert again is not None
+    assert np.array_equal(np.asarray(again), np.asarray(drawn))
+
+
 def test_a_blue_dab_goes_along_and_makes_its_region_blue_until_it_is_removed(visit: Visit) -> None:
     visit.go("sketch")
     visit.circle()
@@ -176,6 +200,8 @@ def test_a_painted_map_is_asked_for_in_the_colours_of_its_classes_and_drawn_by_t
     assert colours <= {colour for _, colour in CAMVID}
     assert not np.array_equal(before, after)
     assert levels_apart(after, ganvas.load(runs / "street").translate(picture)) <= 2
+    # What is seen is what is asked for, which takes every 16th pixel of it.
+    assert np.array_equal(visit.drawing()[8::16, 8::16], np.asarray(picture))
 
 
 def test_digits_that_are_typed_appear_and_can_be_read(visit: Visit) -> None:

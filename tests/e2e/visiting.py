@@ -120,12 +120,11 @@ class Visit:
 
     def result(self, number: int = 0) -> npt.NDArray[np.uint8]:
         """(H, W, 3) of a result as it is shown."""
-        size, values = (
-            self.page.get_by_role("img", name="Result")
-            .nth(number)
-            .evaluate("c => [[c.height, c.width], [...c.getContext('2d').getImageData(0, 0, c.width, c.height).data]]")
-        )
-        return np.array(values, dtype=np.uint8).reshape(*size, 4)[:, :, :3]
+        return _pixels(self.page.get_by_role("img", name="Result").nth(number))
+
+    def drawing(self) -> npt.NDArray[np.uint8]:
+        """(H, W, 3) of the drawing as it is shown."""
+        return _pixels(self.page.get_by_role("application"))
 
     def settled(self, number: int = 0) -> npt.NDArray[np.uint8]:
         """The result once everything is answered and it no longer changes."""
@@ -152,6 +151,13 @@ class Visit:
         drawing = self.part("picture")
         assert drawing is not None
         return bool(np.asarray(drawing.convert("L"))[part].min() < 128)
+
+
+def _pixels(canvas: Locator) -> npt.NDArray[np.uint8]:
+    size, values = canvas.evaluate(
+        "c => [[c.height, c.width], [...c.getContext('2d').getImageData(0, 0, c.width, c.height).data]]"
+    )
+    return np.array(values, dtype=np.uint8).reshape(*size, 4)[:, :, :3]
 
 
 def eventually(true: Callable[[], Any]) -> None:

@@ -79,6 +79,9 @@ class Init(Settings):
     """``model``: a model file, run or shipped name to start the generator's weights from."""
 
     model: str = ""
+    discriminator: bool = Field(
+        False, description="the discriminator's too, from the newest checkpoint of `init.model`, which is a run then"
+    )
 
 
 class AnyValidation(Settings):

@@ -18,6 +18,7 @@ from ganvas.files import atomic_write
 from ganvas.inference import resolve_model
 from ganvas.model_file import load_model, read_header
 from ganvas.tasks import Task
+from ganvas.training.checkpoint import load_newest_checkpoint
 from ganvas.training.environment import describe_environment
 from ganvas.training.folder import (
     CHECKPOINTS,
@@ -69,6 +70,8 @@ class TrainingRun:
         check_folder(self.folder, self.recipe, self.subject.fingerprint)
         if recipe.init.model and not self.images_seen:
             read_header(resolve_model(recipe.init.model))
+        elif recipe.init.discriminator and not recipe.init.model:
+            raise UsageError("init.discriminator=true needs init.model, the run to take the discriminator from")
 
     def __len__(self) -> int:
         if self.complete:
@@ -140,6 +143,27 @@ class TrainingRun:
             ) from None
         if task.average is not None:
             task.average.load_state_dict(generator.state_dict())
+        if self.recipe.init.discriminator:
+            self._start_discriminator(task, Path(name))
+
+    def _start_discriminator(self, task: Task, run: Path) -> None:
+        checkpoint = load_newest_checkpoint(run / CHECKPOINTS, task.device)
+        if checkpoint is None:
+            raise UsageError(
+                f"init.discriminator: '{run}' has no checkpoint to take a discriminator from, expected a run folder as "
+                "init.model; or set init.discriminator=false"
+            )
+        found = checkpoint["task"].get("discriminator")
+        if found is None or "discriminator" not in task.networks:
+            which = "recipe" if found is not None else "run"
+            raise UsageError(f"init.discriminator: the {which} has no discriminator; set init.discriminator=false")
+        try:
+            task.discriminator.load_state_dict(found)
+        except RuntimeError:
+            raise UsageError(
+                f"init.discriminator: that of '{run}' does not fit recipe '{self.recipe.name}'; give the settings of "
+                "its recipe, or set init.discriminator=false"
+            ) from None
 
     def _describe(self) -> None:
         """Write what the run is made of, where an earlier part has not."""
