@@ -411,6 +411,8 @@ def test_a_run_is_started_from_the_form_watched_stopped_and_resumed_to_its_end(v
     far = run.get_by_role("progressbar")
     assert 0 < stopped < int(far.get_attribute("value") or 0) == int(far.get_attribute("max") or 0)
     assert visit.button("Resume").count() == 0
+    # One stream from the start to the stop, one from there to the end, and few more where the list was older.
+    assert len([one for one in visit.requests if "/events?" in one.url]) <= 4
 
 
 @on_studio

@@ -29,7 +29,7 @@ const RECIPE = {
   schema: { properties: { train: { properties: { total_images: { type: "integer", description: "how long" } } } } },
 };
 
-/** A server on a free port of the loopback; `seen` holds the requests as {method, path, body}. */
+/** A server on a free port of the loopback; `seen` holds the requests as {method, path, query, body}. */
 export async function startMock(port = 0) {
   const seen = [];
   const runs = new Map();
@@ -38,8 +38,9 @@ export async function startMock(port = 0) {
     const chunks = [];
     for await (const chunk of request) chunks.push(chunk);
     const body = Buffer.concat(chunks).toString("latin1");
-    const path = decodeURIComponent(new URL(request.url, "http://mock").pathname);
-    seen.push({ method: request.method, path, body });
+    const { pathname, search: query } = new URL(request.url, "http://mock");
+    const path = decodeURIComponent(pathname);
+    seen.push({ method: request.method, path, query, body });
     const send = (status, type, content, headers = {}) =>
       response.writeHead(status, { "Content-Type": type, ...headers }).end(content);
     const json = (value, status = 200) => send(status, "application/json", JSON.stringify(value));
@@ -58,6 +59,7 @@ export async function startMock(port = 0) {
       if (field("page") === "crowd") return problem(503, "busy", "too many", { "Retry-After": "3" });
       return send(200, "image/png", PNG, { "X-Ganvas-Milliseconds": "12.5" });
     }
+    if (path.endsWith("/warm")) return send(202, "text/plain");
     if (path.endsWith("/sample")) {
       const { labels, between } = JSON.parse(body);
       const asked = between ? Array(between.steps).fill(labels[0]) : labels;
@@ -69,6 +71,7 @@ export async function startMock(port = 0) {
       return events(["progress", { done: 1, total: 2, failed: [] }], ["done", { done: 2, total: 2, failed }]);
     }
     if (path.endsWith("/result.zip")) return send(200, "application/zip", "PK");
+    if (path.startsWith("/api/jobs/") && request.method === "GET") return json({ state: "done", done: 2, total: 2, failed: [] });
     if (path.startsWith("/api/jobs/")) return send(204, "text/plain");
     if (path === "/api/recipes") return json([{ name: "sketch2color", description: "From sketch to colour.", task: "translate" }]);
     if (path.startsWith("/api/recipes/")) return json(RECIPE);

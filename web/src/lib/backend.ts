@@ -110,9 +110,19 @@ export interface RunDetail extends RunInfo {
 }
 
 export interface RunEvents {
+  /** All that is known of it: at first, and whenever something may have been missed. */
+  whole(run: RunDetail): void;
   stats(record: StatsRecord): void;
   sample(images: number): void;
   state(run: RunInfo): void;
+  /** It could not be asked for. */
+  failed(error: unknown): void;
+}
+
+export interface Watch {
+  /** Looks anew: a run that had ended goes on. */
+  again(): void;
+  stop(): void;
 }
 
 export interface NewRun {
@@ -131,8 +141,8 @@ export interface Training {
   stop(name: string): Promise<RunInfo>;
   resume(name: string): Promise<RunInfo>;
   samples(name: string, images: number): Promise<Blob>;
-  /** Tells what happens in a run after so many images seen, until the function that it returns is called. */
-  watch(name: string, after: number, events: RunEvents): () => void;
+  /** Tells of a run and what happens in it, while it goes on and the page is seen. */
+  watch(name: string, events: RunEvents): Watch;
 }
 
 export interface Backend {

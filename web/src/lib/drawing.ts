@@ -74,7 +74,7 @@ export interface Segment {
   width: number;
 }
 
-/** The pieces of a stroke from its point number `start` on; the last piece reaches the newest point at once. */
+/** The pieces of a stroke from its point number `start` on that stay as they are when it grows, in the order to draw. */
 export function segments(stroke: Stroke, start = 0): Segment[] {
   const { points } = stroke;
   const [first] = points;
@@ -82,19 +82,54 @@ export function segments(stroke: Stroke, start = 0): Segment[] {
   const pieces: Segment[] = [];
   if (start === 0) pieces.push({ from: first, bend: first, to: first, width: widthAt(stroke, first) });
   for (let index = Math.max(start, 1); index < points.length; index++) {
-    const here = points[index]!;
     const before = points[index - 1]!;
     const from = index === 1 ? first : middle(points[index - 2]!, before);
-    const to = middle(before, here);
-    pieces.push({ from, bend: before, to, width: widthAt(stroke, before) });
-    if (index === points.length - 1) pieces.push({ from: to, bend: to, to: here, width: widthAt(stroke, here) });
+    pieces.push({ from, bend: before, to: middle(before, points[index]!), width: widthAt(stroke, before) });
   }
-  return pieces;
+  return withMirrored(stroke, pieces);
 }
 
-/** The same stroke in the mirror. */
+/** What reaches from the last of the pieces to the newest point, at once; it goes when the stroke grows. A dot has none. */
+export function tip(stroke: Stroke): Segment[] {
+  const [before, last] = stroke.points.slice(-2);
+  if (before === undefined || last === undefined) return [];
+  const from = middle(before, last);
+  return withMirrored(stroke, [{ from, bend: from, to: last, width: widthAt(stroke, last) }]);
+}
+
+/** Pixels from `left` and `top` to before `right` and `bottom`. */
+export interface Box {
+  left: number;
+  top: number;
+  right: number;
+  bottom: number;
+}
+
+/** All that a piece can touch of a raster that is `size` pixels wide; undefined where it lies beside it. */
+export function boxOf({ from, bend, to, width }: Segment, size: number): Box | undefined {
+  const reach = (width * size) / 2 + 2; // soft rims go a little further
+  const least = (...shares: number[]): number => Math.max(0, Math.floor(Math.min(...shares) * size - reach));
+  const most = (...shares: number[]): number => Math.min(size, Math.ceil(Math.max(...shares) * size + reach));
+  const box = {
+    left: least(from.x, bend.x, to.x),
+    top: least(from.y, bend.y, to.y),
+    right: most(from.x, bend.x, to.x),
+    bottom: most(from.y, bend.y, to.y),
+  };
+  return box.left < box.right && box.top < box.bottom ? box : undefined;
+}
+
+/** The same point in the mirror. */
 export function mirroredPoint(point: Point): Point {
   return { ...point, x: 1 - point.x };
+}
+
+function withMirrored(stroke: Stroke, pieces: Segment[]): Segment[] {
+  if (!stroke.mirrored) return pieces;
+  return pieces.flatMap((piece) => {
+    const { from, bend, to, width } = piece;
+    return [piece, { from: mirroredPoint(from), bend: mirroredPoint(bend), to: mirroredPoint(to), width }];
+  });
 }
 
 function middle(a: Point, b: Point): Point {

@@ -4,7 +4,7 @@ import type { ClassOfMap } from "./backend";
 import { EMPTY, INK, isEmpty, PAPER, type Drawing, type Point, type Stroke } from "./drawing";
 import { hintPixels, movedDab, withDab, withoutDab } from "./hints";
 import { History } from "./history";
-import { encodePng } from "./png";
+import { PngOf } from "./png";
 import { LabelRaster, SketchRaster, type Raster } from "./raster";
 
 export type Tool = "pen" | "eraser" | "fill" | "dab" | "pick";
@@ -34,6 +34,7 @@ export class Easel {
   readonly empty = $derived(isEmpty(this.drawing));
   private readonly history = new History<Drawing>(EMPTY);
   private readonly rasters = new Map<number, Raster>();
+  private readonly files = new Map<string, PngOf>();
   private seen: Raster | undefined;
   private live: Stroke | undefined;
 
@@ -165,8 +166,26 @@ export class Easel {
     this.show();
   }
 
-  /** The drawing as PNG, as a model of that size takes it. */
+  /** The drawing as PNG, as a model of that size takes it; the same object for as long as it is the same picture. */
   picture(size: number, channels: number): Promise<Blob> {
+    return this.file(`picture ${size} ${channels}`).encode(this.rasterOf(size).pixels(size, channels));
+  }
+
+  /** The hints as transparent PNG, the same object as long as they are the same; undefined without any. */
+  hints(size: number): Promise<Blob> | undefined {
+    const { dabs } = this.drawing;
+    return dabs.length > 0 ? this.file(`hints ${size}`).encode(hintPixels(dabs, size)) : undefined;
+  }
+
+  private file(key: string): PngOf {
+    const file = this.files.get(key) ?? new PngOf();
+    this.files.set(key, file);
+    return file;
+  }
+
+  private rasterOf(size: number): Raster {
+    // A map has one resolution: what is seen is what models get.
+    if (this.isMap && this.seen !== undefined) return this.seen;
     const key = this.isMap ? LABEL_SIDE : size;
     let raster = this.rasters.get(key);
     if (raster === undefined) {
@@ -177,13 +196,7 @@ export class Easel {
       if (this.live !== undefined) raster.extend(this.live, 0);
       this.rasters.set(key, raster);
     }
-    return encodePng(raster.pixels(size, channels));
-  }
-
-  /** The hints as transparent PNG; undefined without any. */
-  hints(size: number): Promise<Blob> | undefined {
-    const { dabs } = this.drawing;
-    return dabs.length > 0 ? encodePng(hintPixels(dabs, size)) : undefined;
+    return raster;
   }
 
   private newRaster(canvas: HTMLCanvasElement): Raster {

@@ -1,6 +1,6 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
 import { startMock } from "../../dev/mock.mjs";
-import type { FilesProgress, RunInfo, StatsRecord } from "./backend";
+import type { FilesProgress, RunDetail, RunInfo, StatsRecord } from "./backend";
 import { obeysTheContract } from "./backend.contract";
 import { HttpBackend } from "./http";
 
@@ -31,6 +31,7 @@ let mock: Awaited<ReturnType<typeof startMock>>;
 let backend: HttpBackend;
 
 beforeAll(async () => {
+  vi.stubGlobal("document", Object.assign(new EventTarget(), { visibilityState: "visible" }));
   globalThis.EventSource = WholeEventSource as unknown as typeof EventSource;
   mock = await startMock();
   backend = new HttpBackend(mock.origin);
@@ -53,6 +54,11 @@ test("hints, label and variation go along only when there are any", async () => 
 test("a name with a colon stays one part of the address", async () => {
   await backend.example("run:street", 0);
   expect(mock.seen.at(-1)!.path).toBe("/api/models/run:street/examples/0.png");
+});
+
+test("a model that will be drawn with is loaded before the first stroke", async () => {
+  backend.warm("run:street");
+  await expect.poll(() => mock.seen.map(({ method, path }) => `${method} ${path}`)).toEqual(["POST /api/models/run:street/warm"]);
 });
 
 test("an older request knows that it was superseded, a crowd how long to wait", async () => {
@@ -86,16 +92,21 @@ test("a run is started with the changed settings, watched from where it is known
   const { training } = backend;
   await training.start({ name: "mine", recipe: "sketch2color", settings: { "train.total_images": 5 } });
   expect(JSON.parse(mock.seen.at(-1)!.body)).toEqual({ name: "mine", recipe: "sketch2color", settings: { "train.total_images": 5 } });
+  const wholes: RunDetail[] = [];
   const states: RunInfo[] = [];
   const stats: StatsRecord[] = [];
   const samples: number[] = [];
-  const unwatch = training.watch("mine", 10, {
-    state: (run) => states.push(run),
-    stats: (record) => stats.push(record),
-    sample: (images) => samples.push(images),
+  const watch = training.watch("mine", {
+    whole: (run) => void wholes.push(run),
+    state: (run) => void states.push(run),
+    stats: (record) => void stats.push(record),
+    sample: (images) => void samples.push(images),
+    failed: (error) => expect.unreachable(String(error)),
   });
   await expect.poll(() => samples).toEqual([20]);
-  unwatch();
+  watch.stop();
+  expect(wholes.map(({ stats }) => stats.map(({ images }) => images))).toEqual([[10]]);
+  expect(mock.seen.at(-1)!.query).toBe("?after=10");
   expect(states[0]!.name).toBe("mine");
   expect(stats[0]!.losses).toEqual({ g: 0.5 });
   expect((await training.stop("mine")).state).toBe("stopped");

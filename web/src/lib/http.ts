@@ -12,12 +12,13 @@ import type {
   RunInfo,
   Sample,
   SampleRequest,
-  StatsRecord,
   Training,
   TranslateRequest,
   Translation,
+  Watch,
 } from "./backend";
 import { BackendError } from "./backend";
+import { finished, watchRun } from "./listening";
 
 interface Problem {
   type?: string;
@@ -57,6 +58,12 @@ export class HttpBackend implements Backend {
     };
   }
 
+  warm(model: string): void {
+    // Whoever draws with it tells what is wrong with it.
+    const address = `${this.origin}/api/models/${encodeURIComponent(model)}/warm`;
+    void fetch(address, { method: "POST" }).catch(() => undefined);
+  }
+
   async sample({ model, ...body }: SampleRequest): Promise<Sample[]> {
     const address = `${this.origin}/api/models/${encodeURIComponent(model)}/sample`;
     const answer = await json<{ pictures: { label: string; png: string }[] }>(address, post(body));
@@ -77,7 +84,7 @@ export class HttpBackend implements Backend {
     const { id } = await json<{ id: string }>(address, { method: "POST", body: form, signal });
     const job = `${this.origin}/api/jobs/${encodeURIComponent(id)}`;
     try {
-      await finished(`${job}/events`, onProgress, signal);
+      await finished(job, () => json(job, { signal }), onProgress, signal);
       return await (await ask(`${job}/result.zip`, { signal })).blob();
     } finally {
       // The server need not keep what is here now, or no longer wanted.
@@ -121,48 +128,13 @@ class HttpTraining implements Training {
     return (await ask(`${this.address(name)}/samples/${images}.png`)).blob();
   }
 
-  watch(name: string, after: number, events: RunEvents): () => void {
-    const source = new EventSource(`${this.address(name)}/events?after=${after}`);
-    const on = <T>(type: string, tell: (data: T) => void): void =>
-      source.addEventListener(type, (event) => tell(JSON.parse((event as MessageEvent<string>).data) as T));
-    on<StatsRecord>("stats", (record) => events.stats(record));
-    on<{ images: number }>("sample", ({ images }) => events.sample(images));
-    on<RunInfo>("state", (run) => events.state(run));
-    return () => source.close();
+  watch(name: string, events: RunEvents): Watch {
+    return watchRun(this.address(name), () => this.run(name), events);
   }
 
   private address(name: string): string {
     return `${this.origin}/api/runs/${encodeURIComponent(name)}`;
   }
-}
-
-function finished(address: string, onProgress: (progress: FilesProgress) => void, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const source = new EventSource(address);
-    const end = (settle: () => void): void => {
-      source.close();
-      signal.removeEventListener("abort", stop);
-      settle();
-    };
-    const stop = (): void => end(() => reject(signal.reason as Error));
-    if (signal.aborted) return stop();
-    signal.addEventListener("abort", stop);
-    const dataOf = (event: Event): FilesProgress & { message: string } =>
-      JSON.parse((event as MessageEvent<string>).data) as FilesProgress & { message: string };
-    source.addEventListener("progress", (event) => onProgress(dataOf(event)));
-    source.addEventListener("done", (event) => {
-      onProgress(dataOf(event));
-      end(resolve);
-    });
-    source.addEventListener("failed", (event) => {
-      const { message } = dataOf(event);
-      end(() => reject(new BackendError("refused", message)));
-    });
-    source.addEventListener("error", () => {
-      // EventSource connects again by itself unless it was refused.
-      if (source.readyState === EventSource.CLOSED) end(() => reject(new BackendError("unreachable", "")));
-    });
-  });
 }
 
 async function ask(address: string, init?: RequestInit): Promise<Response> {

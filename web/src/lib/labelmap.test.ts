@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
-import type { Stroke } from "./drawing";
-import { drawStroke, emptyMap, floodFill, idAt, idsOf, mapPixels } from "./labelmap";
+import { segments, tip, type Stroke } from "./drawing";
+import { drawPiece, emptyMap, floodFill, idAt, idsOf, mapPixels, type LabelMap } from "./labelmap";
 
 const line = (ink: number, width: number, ...places: [number, number][]): Stroke => ({
   kind: "stroke",
@@ -9,6 +9,10 @@ const line = (ink: number, width: number, ...places: [number, number][]): Stroke
   mirrored: false,
   points: places.map(([x, y]) => ({ x, y, pressure: 0.5 })),
 });
+
+function drawStroke(map: LabelMap, stroke: Stroke): void {
+  for (const piece of [...segments(stroke), ...tip(stroke)]) drawPiece(map, piece, stroke.ink);
+}
 
 /** Rows of digits, as one reads them. */
 function mapOf(...rows: string[]) {

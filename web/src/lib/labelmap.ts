@@ -1,7 +1,7 @@
 /** A label map as class ids: strokes with hard edges, and filling a region. No colour is ever mixed. */
 
 import { channelsOf, nearest, type Rgb } from "./colour";
-import { mirroredPoint, segments, type Point, type Stroke } from "./drawing";
+import type { Point, Segment } from "./drawing";
 import type { Pixels } from "./png";
 
 export interface LabelMap {
@@ -14,17 +14,11 @@ export function emptyMap(size: number, id: number): LabelMap {
   return { size, ids: new Uint8Array(size * size).fill(id) };
 }
 
-/** Draws a stroke, or what has been added to it since its point number `start`. */
-export function drawStroke(map: LabelMap, stroke: Stroke, start = 0): void {
-  for (const { from, bend, to, width } of segments(stroke, start)) {
-    const length = Math.hypot(bend.x - from.x, bend.y - from.y) + Math.hypot(to.x - bend.x, to.y - bend.y);
-    const steps = Math.max(1, Math.ceil(length * map.size));
-    for (let step = 0; step <= steps; step++) {
-      const place = onCurve(from, bend, to, step / steps);
-      disc(map, place, width / 2, stroke.ink);
-      if (stroke.mirrored) disc(map, mirroredPoint(place), width / 2, stroke.ink);
-    }
-  }
+/** Draws a piece of a stroke, without gaps. */
+export function drawPiece(map: LabelMap, { from, bend, to, width }: Segment, ink: number): void {
+  const length = Math.hypot(bend.x - from.x, bend.y - from.y) + Math.hypot(to.x - bend.x, to.y - bend.y);
+  const steps = Math.max(1, Math.ceil(length * map.size));
+  for (let step = 0; step <= steps; step++) disc(map, onCurve(from, bend, to, step / steps), width / 2, ink);
 }
 
 /** Gives the whole connected region (over edges, not corners) around a place the class `id`. */
@@ -63,7 +57,8 @@ export function mapPixels(map: LabelMap, colours: readonly string[], size: numbe
     const row = Math.floor(((y + 0.5) / size) * map.size) * map.size;
     for (let x = 0; x < size; x++) {
       const id = map.ids[row + Math.floor(((x + 0.5) / size) * map.size)]!;
-      data.set(palette[id] ?? [0, 0, 0], (y * size + x) * 3);
+      const colour = palette[id];
+      if (colour !== undefined) data.set(colour, (y * size + x) * 3);
     }
   }
   return { width: size, height: size, channels: 3, data };

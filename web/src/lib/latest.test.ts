@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { Latest } from "./latest";
+import { alike, Latest } from "./latest";
 
 function gate(): { promise: Promise<void>; open: () => void } {
   let open = (): void => undefined;
@@ -51,4 +51,14 @@ test("nothing is sent once it was stopped", async () => {
   first.open();
   await settled();
   expect(sent).toBe(1);
+});
+
+test("the same drawing asked for in another way is another request", () => {
+  const request = { model: "m", picture: new Blob(["a"]), variation: 0 };
+  expect(alike(request, { ...request })).toBe(true);
+  expect(alike(request, { ...request, picture: new Blob(["a"]) })).toBe(false);
+  expect(alike(request, { ...request, variation: 1 })).toBe(false);
+  const { variation: _, ...steady } = request;
+  expect(alike<object>(request, steady)).toBe(false);
+  expect(alike<object>(steady, request)).toBe(false);
 });

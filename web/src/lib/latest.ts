@@ -28,3 +28,9 @@ export class Latest {
     this.running = false;
   }
 }
+
+/** Whether two requests ask for the same; files are compared as objects. */
+export function alike<T extends object>(one: T, other: T): boolean {
+  const keys = new Set([...Object.keys(one), ...Object.keys(other)]) as Set<keyof T>;
+  return [...keys].every((key) => one[key] === other[key]);
+}

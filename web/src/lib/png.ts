@@ -30,9 +30,28 @@ export async function encodePng({ width, height, channels, data }: Pixels): Prom
   return new Blob(parts, { type: "image/png" });
 }
 
+/** Encodes one picture as it changes: while it does not, the file stays the same object. */
+export class PngOf {
+  private last: { pixels: Pixels; file: Promise<Blob> } | undefined;
+
+  encode(pixels: Pixels): Promise<Blob> {
+    if (this.last === undefined || !alike(pixels, this.last.pixels)) this.last = { pixels, file: encodePng(pixels) };
+    return this.last.file;
+  }
+}
+
+function alike(one: Pixels, other: Pixels): boolean {
+  if (one.width !== other.width || one.data.length !== other.data.length) return false;
+  return one.data.every((value, index) => value === other.data[index]);
+}
+
 async function deflated(bytes: Uint8Array<ArrayBuffer>): Promise<Uint8Array> {
-  const stream = new Blob([bytes]).stream().pipeThrough(new CompressionStream("deflate"));
-  return new Uint8Array(await new Response(stream).arrayBuffer());
+  const { readable, writable } = new CompressionStream("deflate");
+  // Not by way of a Blob's stream: browsers keep Blobs in another process, to which the bytes would go and come back.
+  const writer = writable.getWriter();
+  const written = Promise.all([writer.write(bytes), writer.close()]);
+  const [packed] = await Promise.all([new Response(readable).arrayBuffer(), written]);
+  return new Uint8Array(packed);
 }
 
 function chunk(type: string, content: Uint8Array): Uint8Array<ArrayBuffer> {
