@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import http.client
 import json
@@ -21,7 +22,7 @@ import uvicorn
 from ganvas.cli.main import _run
 from ganvas.errors import GanvasError
 from ganvas.studio.app import create_app
-from ganvas.studio.server import address, serve
+from ganvas.studio.server import address, listen, serve
 from ganvas.studio.settings import Limits, Settings
 from studio_help import Studio, png, until
 from test_studio import Held
@@ -156,6 +157,25 @@ def test_it_tells_its_address_and_ends_on_request_though_a_page_still_listens(ru
             connection.close()
         finally:
             process.kill()
+
+
+def test_an_answer_is_not_held_back_for_more_bytes(runs: Path) -> None:
+    accepted: list[int] = []
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        accepted.append(writer.get_extra_info("socket").getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY))
+        writer.close()
+
+    async def visited() -> None:
+        with listen(Settings(runs=runs, static=runs, port=0)) as listening:
+            server = await asyncio.start_server(answer, sock=listening)
+            async with server:
+                reader, writer = await asyncio.open_connection(*listening.getsockname())
+                await reader.read()
+                writer.close()
+
+    asyncio.run(visited())
+    assert accepted == [1]
 
 
 def test_a_port_that_is_taken_is_told(runs: Path) -> None:

@@ -27,6 +27,8 @@ import hints  # noqa: E402
 import measure_digits  # noqa: E402
 import pix2pix_step  # noqa: E402
 import sketch_methods  # noqa: E402
+import studio_load  # noqa: E402
+import studio_page  # noqa: E402
 import translate_speed  # noqa: E402
 
 TABLES: dict[str, Callable[[dict[str, Any]], str]] = {
@@ -39,6 +41,8 @@ TABLES: dict[str, Callable[[dict[str, Any]], str]] = {
     "hints": hints.table,
     "pix2pix-step": pix2pix_step.printed,
     "sketch-methods": sketch_methods.table,
+    "studio-load": studio_load.printed,
+    "studio-page": studio_page.printed,
     "translate-speed": translate_speed.printed,
 }
 PLACE = re.compile(r"(<!-- table ([\w-]+) -->\n).*?(<!-- end -->)", re.DOTALL)

@@ -1,0 +1,107 @@
+"""Take the pictures of the studio in docs/pictures anew, in Chromium.
+
+    python tools/studio_pictures.py RUNS
+
+RUNS is a folder of runs: one that draws streets from label maps for the Label map view, one of sketches beside
+`sketch2color` for Compare, and whichever are to be seen in Training.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+from PIL import Image
+from playwright.sync_api import sync_playwright
+
+ROOT = Path(__file__).parents[1]
+sys.path.insert(0, str(ROOT / "tests/e2e"))
+
+from visiting import CHROMIUM, Visit, studio  # noqa: E402
+
+BLUE = "#2f6fde"
+STILL_MS = 1500
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("runs", type=Path)
+    options = parser.parse_args()
+    with sync_playwright() as playwright, studio(options.runs) as address:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=[] if os.getuid() else ["--no-sandbox"])
+        for name, draw in VIEWS.items():
+            context = browser.new_context(viewport={"width": 1280, "height": 820}, locale="en-GB")
+            visit = Visit(context, address)
+            visit.go(name)
+            draw(visit)
+            visit.page.evaluate("scrollTo(0, 0)")
+            visit.page.wait_for_timeout(STILL_MS)
+            visit.page.screenshot(path=ROOT / f"docs/pictures/studio-{name}.png")
+            context.close()
+        browser.close()
+
+
+def sketch(visit: Visit) -> None:
+    """A drawn face with dabs of colour."""
+    visit.circle(radius=0.34)
+    visit.circle(0.38, 0.42, 0.05)
+    visit.circle(0.62, 0.42, 0.05)
+    visit.stroke((0.34, 0.62), (0.42, 0.7), (0.5, 0.72), (0.58, 0.7), (0.66, 0.62))
+    visit.page.keyboard.press("h")
+    visit.button(BLUE).click()
+    for place in ((0.5, 0.26), (0.28, 0.5), (0.72, 0.5)):
+        visit.page.mouse.click(*visit.at(*place))
+    visit.settled()
+
+
+def labels(visit: Visit) -> None:
+    """The first example street."""
+    visit.settled()
+
+
+def digits(visit: Visit) -> None:
+    """A year."""
+    visit.choose("digits-conv")
+    visit.page.get_by_label("Type here").fill("2026")
+
+
+def files(visit: Visit) -> None:
+    """The example drawings, translated."""
+    with tempfile.TemporaryDirectory() as folder:
+        for path in sorted((ROOT / "src/ganvas/studio/examples/drawings").glob("*.png")):
+            Image.open(path).save(Path(folder) / path.name.partition("-")[2])
+        visit.page.locator("input[type=file]").set_input_files(sorted(Path(folder).glob("*.png")))
+        visit.button("Translate").click()
+        visit.button("Download ZIP").wait_for()
+
+
+def training(visit: Visit) -> None:
+    """The first run, its curves and samples."""
+    visit.page.wait_for_timeout(STILL_MS)
+
+
+def compare(visit: Visit) -> None:
+    """A heart on two models."""
+    visit.stroke(
+        *((0.5, 0.32), (0.4, 0.2), (0.24, 0.22), (0.18, 0.38), (0.28, 0.58), (0.5, 0.8)),
+        *((0.72, 0.58), (0.82, 0.38), (0.76, 0.22), (0.6, 0.2), (0.5, 0.32)),
+    )
+    visit.settled()
+
+
+VIEWS: dict[str, Callable[[Visit], None]] = {
+    "sketch": sketch,
+    "labels": labels,
+    "digits": digits,
+    "files": files,
+    "training": training,
+    "compare": compare,
+}
+
+
+if __name__ == "__main__":
+    main()
