@@ -423,7 +423,7 @@ def test_axe_finds_nothing_and_nothing_sticks_out_on_a_phone(visit: Visit, view:
     visit.page.emulate_media(color_scheme=colours, reduced_motion="reduce")
     visit.go(view)
     if colours == "dark":
-        visit.button("한국어로 보기").click()
+        visit.button("KO: 한국어로 보기").click()
     visit.page.wait_for_timeout(800)
     visit.page.evaluate(AXE.read_text("utf-8"))
     for width in (1280, 360):

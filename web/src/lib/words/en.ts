@@ -2,7 +2,7 @@
 export const en = {
   "app.skip": "Skip to the content",
   "app.views": "Views",
-  "app.language": "한국어로 보기",
+  "app.language": "KO: 한국어로 보기",
   "app.theme.auto": "Colours: as the system has them",
   "app.theme.light": "Colours: light",
   "app.theme.dark": "Colours: dark",
