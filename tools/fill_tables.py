@@ -23,6 +23,7 @@ import ablation_digits_cgan  # noqa: E402
 import against_classic  # noqa: E402
 import cgan_step  # noqa: E402
 import course_history  # noqa: E402
+import evaluate_cost  # noqa: E402
 import hints  # noqa: E402
 import measure_digits  # noqa: E402
 import pix2pix_step  # noqa: E402
@@ -38,6 +39,7 @@ TABLES: dict[str, Callable[[dict[str, Any]], str]] = {
     "against-classic-sketch2color": against_classic.table,
     "cgan-step": cgan_step.printed,
     "course-history": course_history.table,
+    "evaluate-cost": evaluate_cost.table,
     "hints": hints.table,
     "pix2pix-step": pix2pix_step.printed,
     "sketch-methods": sketch_methods.table,
