@@ -4,9 +4,10 @@
 
 MNIST is a folder with MNIST's four files, on which the shipped `digits-conv` is measured. Pictures: the recipe
 `sketch2color` at 256 pixels on the training emoji, of which there are enough (extra `emoji`), with untrained weights,
-which cost as much as trained ones; `--model` takes a run folder instead. Every command is a process of its own with the machine to itself;
-seconds are those of the wall from its start to its end, the start of Python and the reading of the data included, and
-of several rounds the median is told. Memory is the most that the process ever held. Pictures are prepared before.
+which cost as much as trained ones; `--model` takes a run folder instead. Every command is a process of its own with the
+machine to itself; seconds are those of the wall from its start to its end, the start of Python and the reading of the
+data included, and of several rounds the median is told. Memory is the most that the process ever held. Pictures are
+prepared before.
 """
 
 from __future__ import annotations

@@ -24,6 +24,7 @@ import against_classic  # noqa: E402
 import cgan_step  # noqa: E402
 import course_history  # noqa: E402
 import evaluate_cost  # noqa: E402
+import evaluate_digits  # noqa: E402
 import hints  # noqa: E402
 import measure_digits  # noqa: E402
 import pix2pix_step  # noqa: E402
@@ -39,6 +40,7 @@ TABLES: dict[str, Callable[[dict[str, Any]], str]] = {
     "against-classic-sketch2color": against_classic.table,
     "cgan-step": cgan_step.printed,
     "course-history": course_history.table,
+    "digits-evaluated": evaluate_digits.table,
     "evaluate-cost": evaluate_cost.table,
     "hints": hints.table,
     "pix2pix-step": pix2pix_step.printed,
