@@ -31,7 +31,7 @@ def main() -> None:
 
 
 def evaluated(model: str, data: Path, seed: int) -> dict[str, Any]:
-    """What `ganvas evaluate` says of a model: how it was measured, its metrics, and what its notes say."""
+    """What `ganvas evaluate` says of a model: how it was measured, and its metrics."""
     command = [sys.executable, "-m", "ganvas", "evaluate", model, "--data", str(data), "--seed", str(seed), "--json"]
     found = json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout)
     kept = ("pictures", "seed", "fingerprint", "split", "settings")
@@ -46,7 +46,7 @@ def table(result: dict[str, Any]) -> str:
     """A row for each metric; an empty cell is one that says nothing of the model."""
     real: dict[str, Any] = {}
     for each in result.values():
-        real = each["metrics"] | real
+        real |= {name: metric for name, metric in each["metrics"].items() if name not in real}
     lines = ["| | " + " | ".join([*result, "real digits"]) + " |", "|---" * (len(result) + 2) + "|"]
     for name, metric in real.items():
         places = metric["decimals"]
