@@ -3,7 +3,8 @@
     python benchmarks/evaluate_digits.py --data MNIST digits-conv runs/mine --json docs/results/digits-evaluated.json
 
 MNIST is a folder with MNIST's four IDX files: 10,000 pictures are drawn for the labels of its test digits and compared
-with those; in the real column 10,000 training digits take the place of drawn ones.
+with those; in the real column 10,000 training digits take the place of drawn ones, or 1,000 test digits where training
+pictures are what is compared with (docs/metrics.md).
 """
 
 from __future__ import annotations

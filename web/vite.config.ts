@@ -20,6 +20,8 @@ function runtime(): Plugin {
     async closeBundle() {
       const folder = resolve(import.meta.dirname, OUT, "runtime", version);
       mkdirSync(folder, { recursive: true });
+      // The package comes without: these are from the Python package of the same version.
+      await copyFile(resolve(import.meta.dirname, `notices/onnxruntime-${version}.txt`), `${folder}/ThirdPartyNotices.txt`);
       for (const file of ["ort.wasm.min.mjs", "ort.jspi.min.mjs"]) await copyFile(`${RUNTIME}/dist/${file}`, `${folder}/${file}`);
       for (const kind of ["", ".jspi"]) {
         const name = `ort-wasm-simd-threaded${kind}`;

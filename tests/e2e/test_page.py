@@ -353,6 +353,17 @@ def test_a_second_finger_draws_nothing_into_the_stroke_of_the_first(browser: Bro
 
 
 @on_studio
+def test_a_browser_that_tells_of_moves_with_its_frames_alone_draws_the_same_strokes(visit: Visit) -> None:
+    visit.page.add_init_script("if (!delete window.onpointerrawupdate) throw new Error('it stays');")
+    visit.go("sketch")
+    assert not visit.page.evaluate("'onpointerrawupdate' in window")
+    visit.circle()
+    visit.settled()
+    assert visit.ink(np.s_[:], np.s_[:64])
+    assert visit.ink(np.s_[:], np.s_[64:])
+
+
+@on_studio
 def test_leaving_while_a_result_is_on_its_way_is_no_error_and_ends_the_stroke(visit: Visit) -> None:
     visit.go("sketch")
     visit.stroke((0.2, 0.2), (0.8, 0.2))

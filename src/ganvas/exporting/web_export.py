@@ -27,7 +27,6 @@ from ganvas.model_file import TranslateHeader
 
 PAGE = Path(ganvas.__file__).parent / "studio" / "static"
 MANIFEST = "models.json"
-NOTICES = "onnxruntime-notices.txt"
 FORMAT = 1
 PROBED = 32
 # The page's own files and requests only. Frames cannot be forbidden here: that takes a header of the host.
@@ -81,7 +80,6 @@ def export_web(
             written.append(one.written(folder / file))
             infos.append(_info(name, model, one, file, new))
         (new / MANIFEST).write_text(json.dumps({"format": FORMAT, "models": infos}, ensure_ascii=False), "utf-8")
-        shutil.copyfile(_notices(), new / NOTICES)
         size = sum(path.stat().st_size for path in new.rglob("*") if path.is_file())
     return ExportedPage(folder, size, tuple(written))
 
@@ -97,7 +95,7 @@ def check_folder(folder: Path) -> None:
         held = sorted(path.name for path in folder.iterdir())
     except OSError as error:
         raise GanvasError(f"cannot read folder '{folder}': {error.strerror or error}") from error
-    others = [name for name in held if name not in own | {MANIFEST, NOTICES, "models", "examples"}]
+    others = [name for name in held if name not in own | {MANIFEST, "models", "examples"}]
     if held and (others or not _is_manifest(folder / MANIFEST)):
         raise UsageError(
             f"folder '{folder}' holds other things ({', '.join((others or held)[:3])}): choose another one, "
@@ -110,13 +108,6 @@ def _is_manifest(path: Path) -> bool:
         return isinstance(json.loads(path.read_text("utf-8"))["format"], int)
     except (OSError, ValueError, KeyError, TypeError):
         return False
-
-
-def _notices() -> Path:
-    """What onnxruntime is made of, as its package tells it; the one for browsers comes without."""
-    import onnxruntime
-
-    return Path(onnxruntime.__file__).with_name("ThirdPartyNotices.txt")
 
 
 def _check_channels(name: str, one: Checked) -> None:
