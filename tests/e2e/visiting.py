@@ -138,13 +138,24 @@ class Visit:
             before = now
         raise AssertionError("no result came to rest")
 
-    def part(self, name: str) -> Image.Image | None:
-        """A picture of the last request for a translation; None when it had no such part."""
+    def part(self, name: str, before: int = 0) -> Image.Image | None:
+        """A picture of the last request for a translation, or of one before it; None when it had no such part."""
         values = self.page.evaluate(
-            "async name => { const f = asked.at(-1)[name]; return f && [...new Uint8Array(await f.arrayBuffer())] }",
-            name,
+            """async ([name, at]) => {
+              const part = asked.at(at)[name];
+              return part && [...new Uint8Array(await part.arrayBuffer())];
+            }""",
+            [name, -1 - before],
         )
         return None if values is None else Image.open(io.BytesIO(bytes(values)))
+
+    def drawing_of(self, side: int) -> Image.Image:
+        """The drawing as it was asked for last of a model of this size: each of several is asked in its own time."""
+        for before in range(self.page.evaluate("asked.length")):
+            drawing = self.part("picture", before)
+            if drawing is not None and drawing.width == side:
+                return drawing
+        raise AssertionError(f"no drawing of {side} pixels was asked for")
 
     def ink(self, *part: slice) -> bool:
         """Whether there are lines in a part of the drawing as it was asked for last."""
