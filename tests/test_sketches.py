@@ -131,7 +131,7 @@ def test_lines_vary_from_picture_to_picture_and_some_stay() -> None:
     torch.manual_seed(0)
     given = sketches(64)
     before = given.clone()
-    varied = vary_lines(given)
+    varied, _ = vary_lines(given, given)
     assert torch.equal(given, before)
     untouched = (varied == given).flatten(1).all(1)
     assert 0.1 < untouched.float().mean() < 0.45
@@ -143,13 +143,14 @@ def test_lines_vary_from_picture_to_picture_and_some_stay() -> None:
 @pytest.mark.parametrize("channels", [1, 3])
 def test_varied_lines_keep_range_shape_and_white_paper(channels: int) -> None:
     torch.manual_seed(1)
-    varied = vary_lines(sketches(16, channels=channels))
+    given = sketches(16, channels=channels)
+    varied, _ = vary_lines(given, given)
     assert varied.shape == (16, channels, 64, 64)
     assert varied.min() >= -1
     assert varied.max() <= 1
     assert torch.allclose(varied, varied[:, :1].expand_as(varied), atol=1e-6)
     white = torch.ones(4, channels, 48, 80)
-    assert torch.allclose(vary_lines(white), white, atol=1e-5)
+    assert torch.allclose(vary_lines(white, white)[0], white, atol=1e-5)
 
 
 @pytest.mark.parametrize("side", [64, 128])
@@ -159,17 +160,35 @@ def test_varied_lines_stay_near_the_colours_they_border(side: int) -> None:
     # 2.5 pixels of 128 of wobble (3.6 across a diagonal) and one of thickness.
     reach = round(3.6 * side / 128) + 1
     near = ndimage.binary_dilation(given[0, 0].numpy() < 0, np.ones((3, 3)), reach)
-    far_ink = (1 - vary_lines(given)[:, 0])[:, torch.from_numpy(~near)]
+    far_ink = (1 - vary_lines(given, given)[0][:, 0])[:, torch.from_numpy(~near)]
     assert far_ink.max() < 0.5
+
+
+def test_pictures_waver_with_their_sketches_and_are_changed_in_no_other_way() -> None:
+    torch.manual_seed(4)
+    side = 128
+    given = sketches(32, side)
+    # A ramp of each coordinate tells where a pixel came from, and the sketch itself where the lines went.
+    ramp = torch.linspace(-1, 1, side)
+    places = torch.stack([ramp.expand(side, side), ramp[:, None].expand(side, side)])
+    pictures = torch.cat([places.repeat(32, 1, 1, 1), given], dim=1)
+    varied, wavering = vary_lines(given, pictures)
+    touched = (varied != given).flatten(1).any(1)
+    assert torch.equal(wavering[~touched], pictures[~touched])
+    moved = (wavering - pictures)[touched, :2].abs() * (side - 1) / 2
+    assert 0.5 < moved.max() < 2.6
+    for sketch, lines in zip(varied[touched], wavering[touched, 2], strict=True):
+        near = ndimage.binary_dilation(lines.numpy() < 0.99, np.ones((3, 3)))
+        assert sketch[0][torch.from_numpy(~near)].min() > 0.98
 
 
 def test_varied_lines_come_from_the_global_generator() -> None:
     given = sketches(8)
     torch.manual_seed(3)
-    first = vary_lines(given)
-    second = vary_lines(given)
+    first, _ = vary_lines(given, given)
+    second, _ = vary_lines(given, given)
     torch.manual_seed(3)
-    assert torch.equal(vary_lines(given), first)
+    assert torch.equal(vary_lines(given, given)[0], first)
     assert not torch.equal(second, first)
 
 

@@ -17,43 +17,47 @@ _THINNEST, _THICKEST = 0.6, 1.0  # how far towards a line one pixel narrower, or
 _FAINTEST = 0.55  # intensity of the ink, 1 being untouched
 
 
-def vary_lines(sketches: Tensor) -> Tensor:
-    """Vary line weight, gaps, wobble and intensity, each picture in its own way and a quarter of them not at all.
+def vary_lines(sketches: Tensor, pictures: Tensor) -> tuple[Tensor, Tensor]:
+    """Vary line weight, gaps, wobble and intensity, each sketch in its own way and a quarter of them not at all.
 
+    A picture wavers with its sketch: colours are to end where the line was drawn, not where it should have been.
     Random numbers come from torch's global generator.
 
     Args:
         sketches: float (N, C, H, W) in [-1, 1], dark lines on white (1), any C.
+        pictures: what is to be drawn from them, (N, D, H, W) of the same type, any D.
 
     Returns:
-        The same shape and range; lines move by at most 2.5 pixels of 128.
+        Both in the same shapes and ranges; what moves, moves by at most 2.5 pixels of 128.
     """
     number, device = len(sketches), sketches.device
     scale = min(sketches.shape[2:]) / 128
-    varied = _wobbled(sketches, torch.rand(number, device=device) * _WOBBLE_PIXELS * scale, scale)
-    varied = _weighted(varied, torch.rand(number, device=device) * 2 - 1, scale)
+    pixels = torch.rand(number, device=device) * _WOBBLE_PIXELS * scale
+    moved = _wobbled(torch.cat([sketches, pictures], dim=1), pixels, scale)
+    lines, wavering = moved[:, : sketches.shape[1]], moved[:, sketches.shape[1] :]
+    varied = _weighted(lines, torch.rand(number, device=device) * 2 - 1, scale)
     varied = _gapped(varied, torch.rand(number, device=device) * _GAP_SHARE, scale)
     intensity = _for_each(_FAINTEST + (1 - _FAINTEST) * torch.rand(number, device=device))
     varied.mul_(intensity).add_(1 - intensity)
-    touched = torch.rand(number, device=device) >= _UNTOUCHED_SHARE
-    return torch.where(_for_each(touched), varied, sketches)
+    touched = _for_each(torch.rand(number, device=device) >= _UNTOUCHED_SHARE)
+    return torch.where(touched, varied, sketches), torch.where(touched, wavering, pictures)
 
 
 def _for_each(values: Tensor) -> Tensor:
     return values.view(-1, 1, 1, 1)
 
 
-def _wobbled(sketches: Tensor, pixels: Tensor, scale: float) -> Tensor:
+def _wobbled(pictures: Tensor, pixels: Tensor, scale: float) -> Tensor:
     """Displace along a smooth random field of ``pixels`` (N,) root mean square."""
-    number, _, height, width = sketches.shape
+    number, _, height, width = pictures.shape
     coarse = [max(2, round(side / (_WOBBLE_PERIOD * scale)) + 1) for side in (height, width)]
-    field = torch.randn(number, 2, *coarse, device=sketches.device) * _for_each(pixels)
+    field = torch.randn(number, 2, *coarse, device=pictures.device) * _for_each(pixels)
     limit = _WOBBLE_LIMIT * scale
     field = _enlarged(field, height, width).clamp(-limit, limit)
-    shift = field.permute(0, 2, 3, 1) * (2 / torch.tensor([width, height], device=sketches.device))
-    rows, columns = (((torch.arange(side, device=sketches.device) * 2 + 1) / side - 1) for side in (height, width))
+    shift = field.permute(0, 2, 3, 1) * (2 / torch.tensor([width, height], device=pictures.device))
+    rows, columns = (((torch.arange(side, device=pictures.device) * 2 + 1) / side - 1) for side in (height, width))
     still = torch.stack(torch.meshgrid(columns, rows, indexing="xy"), dim=-1)
-    return F.grid_sample(sketches, (still + shift).to(sketches.dtype), padding_mode="border", align_corners=False)
+    return F.grid_sample(pictures, (still + shift).to(pictures.dtype), padding_mode="border", align_corners=False)
 
 
 def _weighted(sketches: Tensor, weight: Tensor, scale: float) -> Tensor:

@@ -132,7 +132,7 @@ class TranslateTask(Task):
         x = self._encoded(self.source, sources)
         y = self._encoded(self.target, targets)
         if self.recipe.data.vary_lines:
-            x = vary_lines(x)
+            x, y = vary_lines(x, y)
         if self.recipe.hints.enabled:
             hints = random_hints(y, self.recipe.hints)
             if self.recipe.hints.recolour_share:
