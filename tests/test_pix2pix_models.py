@@ -12,9 +12,9 @@ from torch import Tensor, nn
 
 from ganvas.config import EncoderDecoderGenerator, UnetGenerator
 from ganvas.errors import UsageError
-from ganvas.models import Translator, build_translator, parameter_count, products
+from ganvas.models import Translator, build_translator, parameter_count, products, winograd
 from ganvas.models.norms import BatchNorm, Film, InstanceNorm, Spade
-from ganvas.models.pix2pix import _up_convolution
+from ganvas.models.pix2pix import _Joined, _up_convolution
 
 SIZE = 32
 
@@ -338,6 +338,59 @@ def test_product_is_the_convolution(kind: str, monkeypatch: pytest.MonkeyPatch) 
     torch.testing.assert_close(
         second, torch.autograd.grad(reference[0].square().sum(), theirs.weight)[0], rtol=1e-4, atol=1e-4
     )
+
+
+@pytest.mark.parametrize("sides", [(6, 6), (7, 11), (15, 4), (16, 16)])
+@pytest.mark.parametrize("padding", [0, 1])
+def test_winograds_form_is_the_convolution(sides: tuple[int, int], padding: int) -> None:
+    """Every remainder of the output by the step of a tile, both derivatives and the second one."""
+    x, weight = noise(3, 5, *sides).double().requires_grad_(), noise(4, 5, 4, 4, seed=2).double().requires_grad_()
+    y, expected = winograd.convolution(x, weight, padding), F.conv2d(x, weight, padding=padding)
+    torch.testing.assert_close(y, expected)
+    upstream = noise(*y.shape, seed=5).double()
+    mine = torch.autograd.grad(y, (x, weight), upstream, create_graph=True)
+    theirs = torch.autograd.grad(expected, (x, weight), upstream, create_graph=True)
+    torch.testing.assert_close(mine, theirs)
+    second, reference = (torch.autograd.grad(first[0].square().sum(), weight)[0] for first in (mine, theirs))
+    torch.testing.assert_close(second, reference)
+
+
+def test_winograds_form_rounds_no_more_than_float32_may() -> None:
+    x, weight = noise(4, 256, 16, 16), 0.02 * noise(512, 256, 4, 4, seed=2)
+    exact = F.conv2d(x.double(), weight.double(), padding=1)
+    assert (winograd.convolution(x, weight, 1) - exact).norm() < 5e-6 * exact.norm()
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        rounded, direct = winograd.convolution(x, weight, 1), F.conv2d(x, weight, padding=1)
+    assert rounded.dtype == direct.dtype == torch.bfloat16
+    assert (rounded.double() - exact).norm() < (direct.double() - exact).norm()
+
+
+@pytest.mark.parametrize(("batch", "side", "pays"), [(16, 16, True), (1, 16, False), (1, 8, False), (1, 3, False)])
+def test_layer_takes_winograds_form_where_there_are_pixels_enough(
+    batch: int, side: int, pays: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls: list[int] = []
+    real = winograd.convolution
+
+    def counted(x: Tensor, weight: Tensor, padding: int) -> Tensor:
+        calls.append(len(x))
+        return real(x, weight, padding)
+
+    monkeypatch.setattr(winograd, "convolution", counted)
+    monkeypatch.setattr(winograd, "LEAST_WEIGHTS", 0)
+    layer = products.Conv2d(2, 3, 4, padding=1, bias=False).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    x = noise(batch, 2, side, side)
+    torch.testing.assert_close(layer(x), F.conv2d(x, layer.weight, padding=1), rtol=1e-4, atol=1e-4)
+    assert bool(calls) == pays
+
+
+def test_skips_and_decoder_get_dense_gradients() -> None:
+    one, other = (noise(2, width, 4, 4, seed=width).requires_grad_() for width in (3, 5))
+    upstream = noise(2, 8, 4, 4).contiguous(memory_format=torch.channels_last)
+    joined: Tensor = _Joined.apply(one, other)  # type: ignore[no-untyped-call]
+    gradients = torch.autograd.grad(joined, (one, other), upstream)
+    torch.testing.assert_close(torch.cat(gradients, dim=1), upstream)
+    assert all(gradient.is_contiguous(memory_format=torch.channels_last) for gradient in gradients)
 
 
 def test_bfloat16_network_stays_near_float32_and_channels_last(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 import torch.nn.functional as F
@@ -109,9 +109,28 @@ class Translator(nn.Module):
         for layer, up in enumerate(self.decoder):
             if self.skips and layer:
                 skip = maps.pop()
-                h = torch.cat([skip, h] if self.skip_first else [h, skip], dim=1)
+                h = _Joined.apply(*((skip, h) if self.skip_first else (h, skip)))  # type: ignore[no-untyped-call]
             h = up(h, label_map, labels, dropout_on)
         return h[:, :, top : top + height, left : left + width]
+
+
+class _Joined(torch.autograd.Function):
+    """Two maps side by side in their channels, (N, C, H, W) and (N, C', H, W) -> (N, C + C', H, W).
+
+    What comes back to each is dense, unlike the slices of ``torch.cat``, on which the backward pass of batch norm takes
+    ten times as long.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, one: Tensor, other: Tensor) -> Tensor:
+        ctx.channels = (one.shape[1], other.shape[1])
+        return torch.cat([one, other], dim=1)
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, ...]:
+        last = gradient.is_contiguous(memory_format=torch.channels_last)
+        layout = torch.channels_last if last else torch.contiguous_format
+        return tuple(part.contiguous(memory_format=layout) for part in torch.split(gradient, ctx.channels, dim=1))
 
 
 class _Down(nn.Module):

@@ -1,7 +1,8 @@
-"""Convolutions that run as one matrix product where their maps are small.
+"""Convolutions that run as matrix products where those are faster: as one on small maps, as 36 at stride 1.
 
 The processor's convolution kernels split their work by pixels; on a map of 4x4 pixels under 8 million weights there is
 nothing to split. Gathering the patches and multiplying once by the weight as it lies in memory is several times faster.
+A 4x4 kernel of stride 1 is no less work that way; there Winograd's form saves most of it (`winograd.py`).
 Parameters, their names and the results (up to rounding) are those of torch's layers.
 """
 
@@ -12,6 +13,8 @@ from typing import Any, NamedTuple
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+
+from ganvas.models import winograd
 
 # Below and above, the convolution was as fast or faster (benchmarks/deep_layers.py); in bfloat16 it is sooner so.
 LEAST_WEIGHTS = 1_000_000
@@ -32,6 +35,9 @@ class Conv2d(nn.Conv2d):
 
     def forward(self, input: Tensor) -> Tensor:
         window = Window(self.kernel_size[0], self.stride[0], int(self.padding[0]))
+        unit_step = window.stride == 1 and window.kernel == winograd.KERNEL and self.bias is None
+        if unit_step and _may(input, self.weight) and winograd.pays(input, self.weight, window.padding):
+            return winograd.convolution(input, self.weight, window.padding)
         height, width = (_fewer(side, window) for side in input.shape[2:])
         if not _pays(input, self.weight, len(input) * height * width):
             return super().forward(input)
@@ -106,7 +112,14 @@ def _pays(x: Tensor, weight: Tensor, pixels: int) -> bool:
     return (
         pixels <= (MOST_PIXELS_BFLOAT16 if rounded else MOST_PIXELS)
         and weight.numel() >= LEAST_WEIGHTS
-        and x.device.type == "cpu"
+        and _may(x, weight)
+    )
+
+
+def _may(x: Tensor, weight: Tensor) -> bool:
+    """Whether another form than the convolution can be the faster one at all."""
+    return (
+        x.device.type == "cpu"
         # Only then is the kernel a matrix as it lies in memory.
         and weight.is_contiguous(memory_format=torch.channels_last)
         # Compilers and exporters do better with the convolution itself.
