@@ -5,10 +5,10 @@
 The network is that of pix2pix_step.py at full width, its averages of batch norm taken over a few random pictures, in
 float32, NCHW, evaluation mode. "own statistics": batch norm by the picture's own statistics, as pix2pix translates, so
 that it can't be folded into the convolutions; the others use the averages of training. "ganvas" is the network of
-`ganvas translate` with the same weights. Every candidate is a process of its own; they are measured in turns (see
-`_contestant.py`). The difference is the largest of any pixel from eager
-PyTorch with the same statistics, in units of [-1, 1] (a step of 8 bits is 0.0078). Candidates that need onnxruntime or
-openvino are left out where those are not installed.
+`ganvas translate` with the same weights, with bf16 as `--precision bf16` has it. Every candidate is a process of its
+own; they are measured in turns (see `_contestant.py`). The difference is the largest of any pixel from eager PyTorch
+with the same statistics, in units of [-1, 1] (a step of 8 bits is 0.0078). Candidates that need onnxruntime or openvino
+are left out where those are not installed.
 """
 
 from __future__ import annotations
@@ -62,7 +62,9 @@ CANDIDATES: dict[str, tuple[str, str, bool, str]] = {
     "openvino, bf16": ("folded", "bf16", False, "openvino"),
     BASELINES["own"]: ("own", "fp32", False, "eager"),
     "ganvas": ("own", "fp32", True, "ganvas"),
+    "ganvas, bf16": ("own", "bf16", True, "ganvas"),
     "ganvas, averages of training": ("running", "fp32", True, "ganvas"),
+    "ganvas, averages of training, bf16": ("running", "bf16", True, "ganvas"),
     "channels_last, own statistics": ("own", "fp32", True, "eager"),
     "channels_last, bf16, own statistics": ("own", "bf16", True, "eager"),
     "compile + freezing, channels_last, own statistics": ("own", "fp32", True, "compile"),

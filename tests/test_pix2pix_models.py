@@ -180,6 +180,18 @@ def test_result_has_the_size_of_the_source(upsampling: Any, side: tuple[int, int
     assert pictures.abs().max() <= 1
 
 
+@pytest.mark.parametrize("side", [(32, 32), (40, 70), (33, 1)])
+def test_source_skip_meets_the_source_at_its_own_pixels(side: tuple[int, int]) -> None:
+    network = small(source_skip=True, outputs=2).eval()
+    finish: Any = network.finish
+    with torch.no_grad():
+        finish.weight.zero_()
+        finish.weight[1, -3:, 1, 1] = torch.tensor([1.0, -1.0, 2.0])
+    source = noise(2, 3, *side)
+    expected = torch.tanh(source[:, 0] - source[:, 1] + 2 * source[:, 2])
+    torch.testing.assert_close(network(source)[:, 1], expected)
+
+
 def test_padding_repeats_the_border_around_the_middle() -> None:
     network = small().eval()
     x = noise(1, 3, 30, 31)

@@ -134,7 +134,7 @@ def test_lines_vary_from_picture_to_picture_and_some_stay() -> None:
     varied, _ = vary_lines(given, given)
     assert torch.equal(given, before)
     untouched = (varied == given).flatten(1).all(1)
-    assert 0.1 < untouched.float().mean() < 0.45
+    assert 0.3 < untouched.float().mean() < 0.7
     assert len({picture.numpy().tobytes() for picture in varied[~untouched]}) == int((~untouched).sum())
     amount = (1 - varied[~untouched]).mean((1, 2, 3))
     assert amount.max() > 1.8 * amount.min()

@@ -55,6 +55,22 @@ def make_model(path: Path, **changes: Any) -> Path:
     return path
 
 
+@pytest.mark.parametrize("generator", [{}, {"norm": "instance", "upsampling": "resize", "source_skip": True}])
+def test_bfloat16_changes_a_picture_by_a_shade(tmp_path: Path, generator: dict[str, Any]) -> None:
+    path = make_model(tmp_path / "model.safetensors", generator=generator)
+    picture = Image.fromarray(np.random.default_rng(0).integers(0, 256, (32, 32, 3), dtype=np.uint8))
+    exact = np.asarray(Model(path).translate(picture), dtype=int)
+    rounded = np.asarray(Model(path, precision="bf16").translate(picture), dtype=int)
+    assert 0 < np.abs(exact - rounded).mean() < 0.02 * exact.std()
+
+
+def test_what_draws_in_float32_only_says_so() -> None:
+    with pytest.raises(UsageError, match="from labels, in fp32 only: leave bf16 out"):
+        Model("digits-cgan", precision="bf16")
+    with pytest.raises(UsageError, match="precision is 'half': expected fp32 or bf16"):
+        Model("sketch2color", precision="half")  # type: ignore[arg-type]
+
+
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("models")

@@ -159,6 +159,7 @@ EXTRAS: dict[str, dict[str, Any]] = {
     "instance norm": {"generator": {"norm": "instance"}, "discriminator": {"norm": "instance"}},
     "pixel shuffle": {"generator": {"upsampling": "pixel-shuffle"}},
     "resize": {"generator": {"upsampling": "resize"}},
+    "source skip": {"generator": {"source_skip": True}},
     "whole picture": {"discriminator": {"receptive_field": "image"}},
 }
 

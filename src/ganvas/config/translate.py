@@ -69,6 +69,7 @@ class UnetGenerator(_TranslateGenerator):
 
     network: Literal["unet"] = "unet"
     skip_order: Literal["decoder-first", "skip-first"] = "decoder-first"
+    source_skip: bool = Field(False, description="a skip at full size too: the source itself, beside the last layer")
 
 
 class EncoderDecoderGenerator(_TranslateGenerator):

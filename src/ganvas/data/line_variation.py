@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-_UNTOUCHED_SHARE = 0.25
+_UNTOUCHED_SHARE = 0.5
 # Lengths are pixels of a picture of 128, and grow with the side.
 _WOBBLE_PIXELS = 1.2  # largest root mean square of the displacement
 _WOBBLE_LIMIT = 2.5  # no point moves farther: the lines stay where the colours end
@@ -18,7 +18,7 @@ _FAINTEST = 0.55  # intensity of the ink, 1 being untouched
 
 
 def vary_lines(sketches: Tensor, pictures: Tensor) -> tuple[Tensor, Tensor]:
-    """Vary line weight, gaps, wobble and intensity, each sketch in its own way and a quarter of them not at all.
+    """Vary line weight, gaps, wobble and intensity, each sketch in its own way and half of them not at all.
 
     A picture wavers with its sketch: colours are to end where the line was drawn, not where it should have been.
     Random numbers come from torch's global generator.

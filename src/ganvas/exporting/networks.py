@@ -142,6 +142,9 @@ def _logits(network: Translator, graph: Graph) -> str:
         if up.film is not None:
             assert labels is not None
             h = _film(graph, f"decoder.{layer}.film", up.film, h, labels)
+    if network.finish is not None:
+        h = graph.add("Concat", graph.add("Relu", h), padded, axis=1)
+        h = _convolution(graph, "finish", network.finish, h)
     return graph.add("Slice", h, before, graph.add("Add", before, size), graph.integers(2, 3))
 
 

@@ -16,7 +16,7 @@ from ganvas.inference.files import Translations, as_image, find_jobs
 from ganvas.inference.labels import Label, Labels, class_index
 from ganvas.inference.onnx_file import ENDING, load_onnx, read_onnx_header
 from ganvas.inference.sampling import Sampler, Sheet, Watch
-from ganvas.inference.translation import Picture, Scale, Translator, called
+from ganvas.inference.translation import Picture, Precision, Scale, Translator, called
 from ganvas.model_file import LabelHeader, ModelHeader, TranslateHeader, load_model
 from ganvas.model_file import read_header as read_model_header
 from ganvas.pictures import Pixels
@@ -90,18 +90,25 @@ class Model:
         model: a ``.safetensors`` file, a run folder, the name of a shipped model, or an ``.onnx`` file of
             :func:`ganvas.export`, which onnxruntime runs on the CPU.
         device: ``auto``, ``cpu``, ``cuda`` or ``mps``.
+        precision: ``fp32``, or ``bf16`` to translate in half the bits, faster where the processor has units for it.
 
     Raises:
-        UsageError: there is no such model, or the extra that it needs is not installed.
+        UsageError: there is no such model, the extra that it needs is not installed, or it draws in float32 only.
         GanvasError: the file is damaged, or of a newer format.
     """
 
-    def __init__(self, model: str | Path, *, device: str = "cpu") -> None:
+    def __init__(self, model: str | Path, *, device: str = "cpu", precision: Precision = "fp32") -> None:
         self.path = resolve_model(model)
         self._given = model
         exported = is_export(self.path)
         if exported and device not in ("auto", "cpu"):
             raise UsageError(f"'{self.path}' is run by onnxruntime on the CPU: leave the device '{device}' out")
+        if precision not in ("fp32", "bf16"):
+            raise UsageError(f"precision is {precision!r}: expected fp32 or bf16")
+        if exported and precision != "fp32":
+            raise UsageError(
+                f"'{self.path}' is run by onnxruntime in the precision it was exported with: leave {precision} out"
+            )
         self._device = torch_device("cpu" if exported else device)
         generator, header = load_onnx(self.path) if exported else load_model(self.path)
         assert isinstance(header, LabelHeader | TranslateHeader)
@@ -109,7 +116,9 @@ class Model:
         self._generator = generator.to(self._device)
         self._translator = None
         if isinstance(header, TranslateHeader):
-            self._translator = Translator(self.name, header, self._generator, self._device)
+            self._translator = Translator(self.name, header, self._generator, self._device, precision)
+        elif precision != "fp32":
+            raise UsageError(f"model '{self.name}' draws from labels, in fp32 only: leave {precision} out")
 
     @property
     def name(self) -> str:

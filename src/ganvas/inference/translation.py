@@ -30,6 +30,7 @@ from ganvas.pictures import Pixels, to_uint8
 
 Picture = str | Path | Image.Image | npt.NDArray[Any]
 Scale = Literal["fit", "native"]
+Precision = Literal["fp32", "bf16"]
 # Up to so many pixels a picture goes through the network whole: a network of the usual width then takes about 1 GB.
 # A tile's side is a multiple of the side of every network's training pictures, so that nothing is spent on padding.
 WHOLE = 1024 * 1024
@@ -58,10 +59,18 @@ class Prepared:
 class Translator:
     """Draws with the generator of a picture -> picture model; the public face is :class:`ganvas.Model`."""
 
-    def __init__(self, name: str, header: TranslateHeader, generator: nn.Module, device: torch.device) -> None:
+    def __init__(
+        self,
+        name: str,
+        header: TranslateHeader,
+        generator: nn.Module,
+        device: torch.device,
+        precision: Precision = "fp32",
+    ) -> None:
         self.name = name
         self.header = header
-        self._generator = generator.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self._dtype = torch.bfloat16 if precision == "bf16" else torch.float32
+        self._generator = generator.to(dtype=self._dtype, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self._device = device
         self._back = enlarging(header.target)
 
@@ -142,7 +151,8 @@ class Translator:
     def _run(self, x: Tensor, label: int | None) -> Tensor:
         """The one forward pass: an encoded source (1, in, h, w) -> a picture (1, out, h, w), float32 in [-1, 1]."""
         labels = None if label is None else torch.tensor([label], device=self._device)
-        drawn: Tensor = self._generator(x.contiguous(memory_format=torch.channels_last), labels)
+        x = x.to(self._dtype, memory_format=torch.channels_last)
+        drawn: Tensor = self._generator(x, labels)
         return drawn.float()
 
     @torch.inference_mode()

@@ -44,6 +44,9 @@ class Translator(nn.Module):
     counts demand: at 256 pixels, 3 -> 3 channels and width 64, 54,413,955 (``unet``) and 39,075,459
     (``encoder-decoder``).
 
+    With ``settings.source_skip`` the last up-convolution gives half of the first width instead, and a 3x3 convolution
+    over that and the source makes the picture: what a source shows to the pixel, lines above all, need not be learnt.
+
     Training mode: dropout, batch statistics. Evaluation: no dropout unless ``dropout_on`` is set (variations), and
     batch norm as ``settings.norm_statistics`` says, so that no picture depends on the others in its batch.
     """
@@ -69,7 +72,8 @@ class Translator(nn.Module):
             )
             for level, (before, after) in enumerate(itertools.pairwise([in_channels, *widths]))
         )
-        outputs = [*widths[-2::-1], out_channels]
+        source_skip = isinstance(settings, config.UnetGenerator) and settings.source_skip
+        outputs = [*widths[-2::-1], settings.width // 2 if source_skip else out_channels]
         inputs = [widths[-1], *(width * (1 + self.skips) for width in outputs[:-1])]
         dropout = DROPOUT_LAYERS[settings.dropout_layers]
         self.decoder = nn.ModuleList(
@@ -85,13 +89,20 @@ class Translator(nn.Module):
             for layer, (before, after) in enumerate(zip(inputs, outputs, strict=True))
         )
 
+        self.finish: nn.Conv2d | None = None
+        if source_skip:
+            self.finish = Conv2d(outputs[-1] + in_channels, out_channels, 3, padding=1)
+            initialise_weight(self.finish)
+
     def forward(self, source: Tensor, labels: Tensor | None = None) -> Tensor:
         """Draw pictures (N, out, H, W) from ``source`` (N, in, H, W) and, where there are classes, ``labels`` (N,).
 
         Raises:
             UsageError: the network takes a class and got none.
         """
-        return torch.tanh(self.logits(source, labels))
+        logits = self.logits(source, labels)
+        # bfloat16 has too few values near 1, where paper is.
+        return torch.tanh(logits.float() if logits.dtype == torch.bfloat16 else logits)
 
     def logits(self, source: Tensor, labels: Tensor | None = None) -> Tensor:
         """What :meth:`forward` brings to [-1, 1]: the last layer's output as it is."""
@@ -104,13 +115,15 @@ class Translator(nn.Module):
         maps = [padded]
         for down in self.encoder:
             maps.append(down(maps[-1]))
-        label_map, h = maps[0], maps.pop()
+        h = maps.pop()
         dropout_on = self.training or self.dropout_on
         for layer, up in enumerate(self.decoder):
             if self.skips and layer:
                 skip = maps.pop()
                 h = _Joined.apply(*((skip, h) if self.skip_first else (h, skip)))  # type: ignore[no-untyped-call]
-            h = up(h, label_map, labels, dropout_on)
+            h = up(h, padded, labels, dropout_on)
+        if self.finish is not None:
+            h = self.finish(torch.cat([F.relu_(h), padded], dim=1))
         return h[:, :, top : top + height, left : left + width]
 
 

@@ -1,4 +1,4 @@
-"""Convolutions that run as matrix products where those are faster: as one on small maps, as 36 at stride 1.
+"""Convolutions that run as matrix products where those are faster: as one on small maps, as 49 at stride 1.
 
 The processor's convolution kernels split their work by pixels; on a map of 4x4 pixels under 8 million weights there is
 nothing to split. Gathering the patches and multiplying once by the weight as it lies in memory is several times faster.
