@@ -7,7 +7,8 @@
 
 Both train at once, each with half as many threads as there are cores, so that whatever else the machine does meets
 both. Ours ends with its schedule after --images; the classic one, whose rate is constant, is stopped when it has had as
-many seconds. The same command goes on where it was stopped. Then `ganvas evaluate` measures both on the held-out pairs.
+many seconds. The same command goes on where it was stopped. Then `ganvas evaluate` measures both on the held-out pairs,
+and `ganvas compare` says where a difference on the same pictures may be chance.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 from typing import Any
@@ -35,6 +37,9 @@ def main() -> None:
     parser.add_argument("--size", type=int, default=128)
     parser.add_argument("--data", default="", help="pairs; default: the recipe's")
     parser.add_argument("--segmenter", default="", help="judge of street photos")
+    parser.add_argument(
+        "--set", dest="settings", action="append", default=[], metavar="KEY=VALUE", help="of ours alone"
+    )
     parser.add_argument("--runs", type=Path, required=True)
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
@@ -42,15 +47,18 @@ def main() -> None:
     ours, classic = options.runs / "ours", options.runs / "classic"
     # Short ticks, as the seconds a run has had are known to a tick.
     common = ["--set", f"data.size={options.size}", "--set", "train.tick_images=100", *data]
-    ours_command = ["train", options.recipe, *common, "--set", f"train.total_images={options.images}"]
+    settings = [f"train.total_images={options.images}", *options.settings]
+    ours_command = ["train", options.recipe, *common, *(word for setting in settings for word in ("--set", setting))]
     train_both(ours_command, ours, ["train", f"{options.recipe}-classic", *common], classic)
     judge = ["--segmenter", options.segmenter] if options.segmenter else []
     measured = {run.name: measure(run, data + judge) for run in (ours, classic)}
     result = {
         "recipe": options.recipe,
         "size": options.size,
+        "settings": options.settings,
         "machine": machine(),
         "protocol": measured["ours"]["protocol"],
+        "not_surely_behind": undefeated(ours, classic, data),
         "runs": {
             run.name: {
                 "seconds": last_record(run)["seconds"],
@@ -133,8 +141,21 @@ def measure(run: Path, options: list[str]) -> dict[str, Any]:
     return result
 
 
+def undefeated(ours: Path, classic: Path, data: list[str]) -> dict[str, list[str]]:
+    """By metric, which of the two `ganvas compare` holds for the best: both, where their difference may be chance."""
+    with tempfile.TemporaryDirectory() as folder:
+        page = Path(folder, "compared.html")
+        subprocess.run([*GANVAS, "compare", str(ours), str(classic), "--out", str(page), *data], check=True)
+        compared = json.loads(page.with_suffix(".json").read_text("utf-8"))
+    names = ("ours", "classic")
+    return {
+        metric: [name for name, row in zip(names, compared["rows"], strict=True) if row["scores"][metric]["best"]]
+        for metric in compared["metrics"]
+    }
+
+
 def table(result: dict[str, Any]) -> str:
-    """The result as Markdown, with what the two intervals say of each metric."""
+    """The result as Markdown: who is ahead on the same pictures, or by intervals where a metric is of them all."""
     ours, classic = (result["runs"][name] for name in ("ours", "classic"))
     lines = [
         f"| {result['size']} pixels | {result['recipe']} | classic | truth | ahead |",
@@ -146,7 +167,8 @@ def table(result: dict[str, Any]) -> str:
         other = classic["metrics"].get(name)
         if other is None:  # the diversity of one that has no dropout, say
             continue
-        cells = [mine["title"], _cell(mine, mine), _cell(mine, other), _truth(mine), _ahead(mine, other)]
+        undefeated = result["not_surely_behind"].get(name)
+        cells = [mine["title"], _cell(mine, mine), _cell(mine, other), _truth(mine), _ahead(mine, other, undefeated)]
         lines.append("| " + " | ".join(cells) + " |")
     return "\n".join(lines)
 
@@ -160,10 +182,11 @@ def _truth(metric: dict[str, Any]) -> str:
     return "" if metric["real"] is None else f"{metric['real']['value']:.{metric['decimals']}f}"
 
 
-def _ahead(mine: dict[str, Any], other: dict[str, Any]) -> str:
-    """Whose value is better; in brackets where the intervals meet, as chance may have decided then.
+def _ahead(mine: dict[str, Any], other: dict[str, Any], undefeated: list[str] | None = None) -> str:
+    """Whose value is better; in brackets where chance may have decided.
 
-    What is better when nearer to the truth is compared by its distance from there, on whichever side it lies.
+    That is where `ganvas compare` found the two ``undefeated``, or, of what it does not measure, where the intervals
+    meet. What is better when nearer to the truth is compared by its distance from there, on whichever side it lies.
     """
     if mine["better"] not in ("lower", "higher", "truth"):
         return ""
@@ -172,6 +195,8 @@ def _ahead(mine: dict[str, Any], other: dict[str, Any]) -> str:
         _costs(values, mine["better"], truth) for values in (mine, other)
     )
     who = "ours" if ours < classic else "classic"
+    if undefeated is not None:
+        return undefeated[0] if len(undefeated) == 1 else f"({who})"
     if low is None or high is None or other_low is None or other_high is None:
         return f"({who})"
     return who if low > other_high or other_low > high else f"({who})"

@@ -91,5 +91,24 @@ def test_ahead_stands_in_brackets_where_chance_may_have_decided(
         "ours": run | {"metrics": {"it": metric(better, *mine)}},
         "classic": run | {"metrics": {"it": metric(better, *other)}},
     }
-    table = against_classic.table(json.loads(json.dumps({"recipe": "r", "size": 64, "runs": runs})))
-    assert table.splitlines()[-1].split("|")[-2].strip() == who
+    result = {"recipe": "r", "size": 64, "runs": runs, "not_surely_behind": {}}
+    assert told(result) == who
+
+
+@pytest.mark.parametrize(
+    ("undefeated", "who"), [(["ours"], "ours"), (["classic"], "classic"), (["ours", "classic"], "(ours)")]
+)
+def test_who_is_ahead_on_the_same_pictures_is_taken_from_the_comparison(undefeated: list[str], who: str) -> None:
+    ours, classic = (1.0, 1.3) if "ours" in undefeated else (1.3, 1.0)
+    run = {"seconds": 60.0, "images_seen": 5}
+    runs = {
+        "ours": run | {"metrics": {"it": metric("lower", ours, 0.5, 2.0)}},
+        "classic": run | {"metrics": {"it": metric("lower", classic, 0.5, 2.0)}},
+    }
+    result = {"recipe": "r", "size": 64, "runs": runs, "not_surely_behind": {"it": undefeated}}
+    assert told(result) == who
+
+
+def told(result: dict[str, Any]) -> str:
+    """What the last row of the table says of who is ahead."""
+    return against_classic.table(json.loads(json.dumps(result))).splitlines()[-1].split("|")[-2].strip()

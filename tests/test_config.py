@@ -6,7 +6,15 @@ from pathlib import Path
 
 import pytest
 
-from ganvas.config import LabelRecipe, difference, load_recipe, recipe_names, to_toml
+from ganvas.config import (
+    EncoderDecoderGenerator,
+    LabelRecipe,
+    TranslateRecipe,
+    difference,
+    load_recipe,
+    recipe_names,
+    to_toml,
+)
 from ganvas.errors import UsageError
 
 
@@ -75,6 +83,15 @@ def test_wrong_setting_is_named_with_what_was_expected(setting: str, words: list
     assert "\n" not in message
     for word in words:
         assert word in message
+
+
+def test_another_network_needs_nothing_left_out_of_the_recipe() -> None:
+    for name in ("sketch2color", "labels2street"):
+        generator = load_recipe(name, ["generator.network=encoder-decoder"], of=TranslateRecipe).generator
+        assert isinstance(generator, EncoderDecoderGenerator)
+        assert generator.width == load_recipe(name, of=TranslateRecipe).generator.width
+    with pytest.raises(UsageError, match=r"'generator.source_skip' does not belong"):
+        load_recipe("sketch2color", ["generator.network=encoder-decoder", "generator.source_skip=true"])
 
 
 @pytest.mark.parametrize(

@@ -359,7 +359,7 @@ def test_what_cannot_be_is_refused_in_one_line(colour: Path, digits: Path, tmp_p
         (lambda: Model(onnx_file).sample(), "'colour' translates pictures"),
         (lambda: Model(digits).translate(picture(28, 28)), "'digits' draws without a picture"),
         (lambda: Model(digits, device="cuda"), "run by onnxruntime on the CPU: leave the device 'cuda' out"),
-        (lambda: Model(digits, precision="bf16"), "in the precision it was exported with: leave bf16 out"),
+        (lambda: Model(digits, precision="bf16"), "in the precision it was exported with: leave the precision out"),
     ]
     for call, words in cases:
         with pytest.raises(UsageError, match=words) as caught:

@@ -371,10 +371,16 @@ def test_winograds_form_rounds_no_more_than_float32_may() -> None:
     x, weight = noise(4, 256, 16, 16), 0.02 * noise(512, 256, 4, 4, seed=2)
     exact = F.conv2d(x.double(), weight.double(), padding=1)
     assert (winograd.convolution(x, weight, 1) - exact).norm() < 5e-6 * exact.norm()
+    upstream = noise(*exact.shape, seed=5)
+    leaves = (x.requires_grad_(), weight.requires_grad_())
+    rounded = torch.autograd.grad(winograd.convolution(x, weight, 1), leaves, upstream)
+    doubled = torch.autograd.grad(F.conv2d(x.double(), weight.double(), padding=1), leaves, upstream.double())
+    for mine, theirs in zip(rounded, doubled, strict=True):
+        assert (mine - theirs).norm() < 1e-5 * theirs.norm()
     with torch.autocast("cpu", dtype=torch.bfloat16):
-        rounded, direct = winograd.convolution(x, weight, 1), F.conv2d(x, weight, padding=1)
-    assert rounded.dtype == direct.dtype == torch.bfloat16
-    assert (rounded.double() - exact).norm() < (direct.double() - exact).norm()
+        mine, direct = winograd.convolution(x, weight, 1), F.conv2d(x, weight, padding=1)
+    assert mine.dtype == direct.dtype == torch.bfloat16
+    assert (mine.double() - exact).norm() < (direct.double() - exact).norm()
 
 
 @pytest.mark.parametrize(("batch", "side", "pays"), [(16, 16, True), (1, 16, False), (1, 8, False), (1, 3, False)])

@@ -65,7 +65,7 @@ def test_bfloat16_changes_a_picture_by_a_shade(tmp_path: Path, generator: dict[s
 
 
 def test_what_draws_in_float32_only_says_so() -> None:
-    with pytest.raises(UsageError, match="from labels, in fp32 only: leave bf16 out"):
+    with pytest.raises(UsageError, match="from labels, in fp32 only: leave the precision out"):
         Model("digits-cgan", precision="bf16")
     with pytest.raises(UsageError, match="precision is 'half': expected fp32 or bf16"):
         Model("sketch2color", precision="half")  # type: ignore[arg-type]
@@ -694,6 +694,17 @@ def command(capsys: pytest.CaptureFixture[str], *arguments: object) -> tuple[int
     capsys.readouterr()
     code = _run([str(argument) for argument in arguments])
     return code, *capsys.readouterr()
+
+
+def test_the_command_translates_in_bfloat16(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    path = make_model(tmp_path / "model.safetensors")
+    picture = Image.fromarray(np.random.default_rng(0).integers(0, 256, (32, 32, 3), dtype=np.uint8))
+    picture.save(tmp_path / "in.png")
+    code, *_ = command(capsys, "translate", path, tmp_path / "in.png", "--out", tmp_path / "o", "--precision", "bf16")
+    assert code == 0
+    expected = Model(path, precision="bf16").translate(picture)
+    assert np.array_equal(np.asarray(Image.open(tmp_path / "o" / "in.png")), np.asarray(expected))
+    assert not np.array_equal(np.asarray(expected), np.asarray(Model(path).translate(picture)))
 
 
 def test_the_command_prints_what_it_wrote(

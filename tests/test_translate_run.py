@@ -12,8 +12,9 @@ import torch
 from PIL import Image
 
 from ganvas.config import load_recipe
-from ganvas.errors import GanvasError
+from ganvas.errors import GanvasError, UsageError
 from ganvas.model_file import TranslateHeader, read_header
+from ganvas.models import winograd
 from ganvas.training.run import TrainingRun
 
 SETTINGS = (
@@ -77,7 +78,12 @@ def _flat(value: Any, path: str = "") -> Any:
     [EVERYTHING, (*EVERYTHING, "train.precision=bf16"), (*BATCH_NORM, "data.cache_mb=0")],
     ids=["everything", "bf16", "batch norm from a mapped file"],
 )
-def test_stopped_run_resumes_to_the_same_bits(pairs: Path, tmp_path: Path, settings: tuple[str, ...]) -> None:
+def test_stopped_run_resumes_to_the_same_bits(
+    pairs: Path, tmp_path: Path, settings: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Networks of this size would never take it.
+    monkeypatch.setattr(winograd, "LEAST_WEIGHTS", 0)
+    monkeypatch.setattr(winograd, "KERNEL_COST", 0)
     whole = open_run(pairs, tmp_path / "whole", *settings).finish()
     for tick, _ in enumerate(open_run(pairs, tmp_path / "parts", *settings), start=1):
         if tick == 4:
@@ -90,6 +96,15 @@ def test_stopped_run_resumes_to_the_same_bits(pairs: Path, tmp_path: Path, setti
     for path, value in one.items():
         assert torch.equal(value, other[path]) if isinstance(value, torch.Tensor) else value == other[path], path
     assert whole.model_path.read_bytes() == resumed.model_path.read_bytes()
+
+
+def test_init_model_of_another_network_tells_what_differs(pairs: Path, tmp_path: Path) -> None:
+    first = open_run(pairs, tmp_path / "first", "generator.source_skip=false", "train.total_images=8")
+    first.finish()
+    start = f"init.model='{first.folder}'"
+    with pytest.raises(UsageError, match=r"it would with --set generator\.source_skip=false$"):
+        open_run(pairs, tmp_path / "second", start).finish()
+    open_run(pairs, tmp_path / "third", start, "generator.source_skip=false", "train.total_images=8").finish()
 
 
 def test_header_tells_how_pictures_are_prepared(pairs: Path, tmp_path: Path) -> None:

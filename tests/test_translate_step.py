@@ -13,6 +13,7 @@ from torch import Tensor
 import reference_pix2pix as reference
 from ganvas.config import TranslateRecipe, parse_recipe
 from ganvas.data.preparation import Preparation
+from ganvas.models import winograd
 from ganvas.tasks import TranslateTask
 
 CPU = torch.device("cpu")
@@ -124,7 +125,11 @@ def test_step_agrees_with_the_reference(preset: str, kind: Any, loss: Any, field
                 torch.testing.assert_close(parameter.detach(), weight, rtol=1e-6, atol=1e-9)
 
 
-def test_step_of_float32_stays_near_the_one_of_float64() -> None:
+@pytest.mark.parametrize("winograds_form", [False, True])
+def test_step_of_float32_stays_near_the_one_of_float64(winograds_form: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    taken = []
+    if winograds_form:
+        monkeypatch.setattr(winograd, "pays", lambda *_: not taken.append(1))  # type: ignore[func-returns-value]
     steps = {}
     for dtype in (torch.float32, torch.float64):
         torch.set_default_dtype(dtype)
@@ -141,6 +146,7 @@ def test_step_of_float32_stays_near_the_one_of_float64() -> None:
             steps[dtype] = (losses, [p.detach().double() for n in task.networks.values() for p in n.parameters()])
         finally:
             torch.set_default_dtype(torch.float32)
+    assert bool(taken) == winograds_form
     for single, double in zip(steps[torch.float32][0], steps[torch.float64][0], strict=True):
         for name, value in double.items():
             assert float(single[name]) == pytest.approx(float(value), rel=1e-4)

@@ -27,6 +27,7 @@ import evaluate_cost  # noqa: E402
 import evaluate_digits  # noqa: E402
 import hints  # noqa: E402
 import measure_digits  # noqa: E402
+import pix2pix_loss_curves  # noqa: E402
 import pix2pix_step  # noqa: E402
 import sketch_methods  # noqa: E402
 import studio_load  # noqa: E402
@@ -43,6 +44,7 @@ TABLES: dict[str, Callable[[dict[str, Any]], str]] = {
     "digits-evaluated": evaluate_digits.table,
     "evaluate-cost": evaluate_cost.table,
     "hints": hints.table,
+    "pix2pix-loss-curves": pix2pix_loss_curves.printed,
     "pix2pix-step": pix2pix_step.printed,
     "sketch-methods": sketch_methods.table,
     "studio-load": studio_load.printed,

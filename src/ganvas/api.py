@@ -79,7 +79,7 @@ def load(model: str | Path, *, device: str = "cpu", precision: Literal["fp32", "
         precision: ``bf16`` translates in half the bits, faster where the processor has units for it.
 
     Raises:
-        UsageError: there is no such model (the nearest name is given), or it draws from labels, in fp32 only.
+        UsageError: there is no such model (the nearest name is given), or it draws in the one precision only.
     """
     return Model(model, device=device, precision=precision)
 

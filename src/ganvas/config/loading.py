@@ -14,7 +14,7 @@ from pydantic import BaseModel, ValidationError
 from ganvas.config.label import LabelRecipe
 from ganvas.config.segment import SegmentRecipe
 from ganvas.config.settings import Recipe
-from ganvas.config.translate import PRESETS, TranslateRecipe
+from ganvas.config.translate import PRESETS, EncoderDecoderGenerator, TranslateRecipe, UnetGenerator
 from ganvas.errors import UsageError, nearest
 
 OneTask = TypeVar("OneTask", bound=Recipe)
@@ -23,6 +23,7 @@ TASKS: dict[str, type[LabelRecipe] | type[TranslateRecipe] | type[SegmentRecipe]
     "translate": TranslateRecipe,
     "segment": SegmentRecipe,
 }
+TRANSLATORS: dict[Any, type[BaseModel]] = {"unet": UnetGenerator, "encoder-decoder": EncoderDecoderGenerator}
 
 
 def recipe_names() -> list[str]:
@@ -130,6 +131,10 @@ def _apply_setting(table: dict[str, Any], setting: str) -> None:
         target.pop("epochs", None)
     elif key == "train.epochs":
         target.pop("total_images", None)
+    # And another kind of generator has no place for some of what the recipe says of its own.
+    elif key == "generator.network" and (kind := TRANSLATORS.get(target[last])):
+        for name in set(target) - set(kind.model_fields):
+            del target[name]
 
 
 def _value(text: str) -> Any:

@@ -107,7 +107,7 @@ class Model:
             raise UsageError(f"precision is {precision!r}: expected fp32 or bf16")
         if exported and precision != "fp32":
             raise UsageError(
-                f"'{self.path}' is run by onnxruntime in the precision it was exported with: leave {precision} out"
+                f"'{self.path}' is run by onnxruntime in the precision it was exported with: leave the precision out"
             )
         self._device = torch_device("cpu" if exported else device)
         generator, header = load_onnx(self.path) if exported else load_model(self.path)
@@ -118,7 +118,7 @@ class Model:
         if isinstance(header, TranslateHeader):
             self._translator = Translator(self.name, header, self._generator, self._device, precision)
         elif precision != "fp32":
-            raise UsageError(f"model '{self.name}' draws from labels, in fp32 only: leave {precision} out")
+            raise UsageError(f"model '{self.name}' draws from labels, in fp32 only: leave the precision out")
 
     @property
     def name(self) -> str:

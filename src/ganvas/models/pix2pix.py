@@ -131,7 +131,7 @@ class _Joined(torch.autograd.Function):
     """Two maps side by side in their channels, (N, C, H, W) and (N, C', H, W) -> (N, C + C', H, W).
 
     What comes back to each is dense, unlike the slices of ``torch.cat``, on which the backward pass of batch norm takes
-    ten times as long.
+    several times as long.
     """
 
     @staticmethod

@@ -35,9 +35,10 @@ class Conv2d(nn.Conv2d):
 
     def forward(self, input: Tensor) -> Tensor:
         window = Window(self.kernel_size[0], self.stride[0], int(self.padding[0]))
-        unit_step = window.stride == 1 and window.kernel == winograd.KERNEL and self.bias is None
+        unit_step = window.stride == 1 and window.kernel == winograd.KERNEL
         if unit_step and _may(input, self.weight) and winograd.pays(input, self.weight, window.padding):
-            return winograd.convolution(input, self.weight, window.padding)
+            summed = winograd.convolution(input, self.weight, window.padding)
+            return summed if self.bias is None else summed + self.bias[:, None, None].to(summed.dtype)
         height, width = (_fewer(side, window) for side in input.shape[2:])
         if not _pays(input, self.weight, len(input) * height * width):
             return super().forward(input)

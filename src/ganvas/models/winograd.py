@@ -19,12 +19,12 @@ from torch import Tensor
 
 KERNEL, STEP = 4, 4  # of the filter, and of the output that a tile gives
 TILE = KERNEL + STEP - 1
-# Where the polynomials are taken, beside infinity; of the sets tried the one with the least rounding.
+# Where the polynomials are taken, beside infinity: near 1, or powers of them would magnify rounding.
 POINTS = (0.4, -0.4, 0.8, -0.8, 1.75, -1.75)
 # A transformed product costs so many of a direct one; transforming the kernel as many as this for each of its pairs of
-# channels; a bfloat16 product half a float32 one (benchmarks/deep_layers.py --stride-1).
+# channels; a bfloat16 product half a float32 one where there are units for it (benchmarks/deep_layers.py --stride-1).
 TRANSFORMED_COST, KERNEL_COST, BFLOAT16_COST = 1.5, 5000, 0.5
-LEAST_WEIGHTS = 100_000
+LEAST_WEIGHTS = 500_000  # the fewest measured
 
 
 def pays(x: Tensor, weight: Tensor, padding: int) -> bool:
@@ -61,7 +61,7 @@ def _convolution(x: Tensor, weight: Tensor, padding: int) -> Tensor:
     products = torch.bmm(transformed, kernels.transpose(1, 2))
     y = (of_output @ products.view(TILE**2, -1)).view(STEP, STEP, batch, rows, columns, outputs)
     y = y.permute(2, 3, 0, 4, 1, 5).reshape(batch, STEP * rows, STEP * columns, outputs)
-    # Dense, or batch norm's backward pass takes several times as long.
+    # Dense, or batch norm's backward pass takes longer.
     return y[:, :height, :width].contiguous().permute(0, 3, 1, 2)
 
 

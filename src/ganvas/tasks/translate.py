@@ -108,14 +108,7 @@ class TranslateTask(Task):
         losses: dict[str, Tensor] = {}
         upstream: Tensor | float = 0.0
         if objective.has_discriminator:
-            condition = self._condition(x, labels)
-            judged = self._judge(condition, y, leaf)
-            if objective.generator_logits == "shared":
-                upstream = self._adversarial_gradient(judged, leaf, losses, keep_graph=True)
-            self._update_discriminator(judged, condition, y, images_seen, losses)
-            if objective.generator_logits == "recomputed":
-                judged = self._judge(condition, y, leaf)
-                upstream = self._adversarial_gradient(judged, leaf, losses, keep_graph=False)
+            upstream = self._contest(self._condition(x, labels), y, leaf, images_seen, losses)
         if "l1" in objective.kind or objective.kind == "l2":
             distance = F.mse_loss(leaf, y) if objective.kind == "l2" else F.l1_loss(leaf, y)
             losses[objective.kind[:2]] = distance.detach()
@@ -126,6 +119,19 @@ class TranslateTask(Task):
         self.update("generator", gradients, images_seen)
         self.end_step(images_seen, len(x))
         return losses
+
+    def _contest(
+        self, condition: Tensor | None, real: Tensor, leaf: Tensor, images_seen: int, losses: dict[str, Tensor]
+    ) -> Tensor:
+        """D's update, and dL/dG(x) of what D says to the drawn pairs. D's features are gone when G's pass begins."""
+        judged = self._judge(condition, real, leaf)
+        if self.recipe.objective.generator_logits == "shared":
+            gradient = self._adversarial_gradient(judged, leaf, losses, keep_graph=True)
+            self._update_discriminator(judged, condition, real, images_seen, losses)
+            return gradient
+        self._update_discriminator(judged, condition, real, images_seen, losses)
+        judged = self._judge(condition, real, leaf)
+        return self._adversarial_gradient(judged, leaf, losses, keep_graph=False)
 
     def _inputs(self, sources: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
         """What G gets and what it is to draw: encoded, the lines varied, with hints, as the recipe says."""

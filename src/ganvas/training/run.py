@@ -16,7 +16,7 @@ from ganvas.device import torch_device
 from ganvas.errors import GanvasError, UsageError
 from ganvas.files import atomic_write
 from ganvas.inference import resolve_model
-from ganvas.model_file import load_model, read_header
+from ganvas.model_file import ModelHeader, load_model, read_header
 from ganvas.tasks import Task
 from ganvas.training.checkpoint import load_newest_checkpoint
 from ganvas.training.environment import describe_environment
@@ -140,11 +140,20 @@ class TrainingRun:
         except RuntimeError:
             raise UsageError(
                 f"init.model '{name}' ({header.network}, {header.size} pixels) does not fit recipe '{self.recipe.name}'"
+                f"{self._unlike(header)}"
             ) from None
         if task.average is not None:
             task.average.load_state_dict(generator.state_dict())
         if self.recipe.init.discriminator:
             self._start_discriminator(task, Path(name))
+
+    def _unlike(self, header: ModelHeader) -> str:
+        """What the recipe says of its generator otherwise than the model's file, as a hint in a message."""
+        theirs, ours = (told.model_dump()["generator"] for told in (header, self.recipe))
+        if theirs["network"] != ours["network"]:
+            return ""
+        unlike = [f"--set generator.{key}={json.dumps(value)}" for key, value in theirs.items() if ours[key] != value]
+        return f": it would with {' '.join(unlike)}" if unlike else ""
 
     def _start_discriminator(self, task: Task, run: Path) -> None:
         checkpoint = load_newest_checkpoint(run / CHECKPOINTS, task.device)
