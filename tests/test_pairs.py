@@ -14,6 +14,7 @@ import torch
 from PIL import Image
 
 from ganvas.config import PairData
+from ganvas.data.label_maps import CITYSCAPES
 from ganvas.data.pairs import PairBatches, PairImages, list_pairs, load_side, open_pairs
 from ganvas.data.pairs.listed import held_out
 from ganvas.errors import GanvasError, UsageError
@@ -70,6 +71,33 @@ def test_sketch2pokemon_is_read_as_it_is_also_from_a_folder_above(tmp_path: Path
     assert names(tmp_path, "val") == []
     assert_sides(opened(tmp_path), LEFT, RIGHT, tolerance=8)
     assert_sides(opened(tmp_path, direction="right-to-left"), RIGHT, LEFT, tolerance=8)
+
+
+def test_what_training_leaves_out_is_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    for side in ("A", "B"):
+        (tmp_path / side).mkdir()
+        Image.new("RGB", (8, 8)).save(tmp_path / side / "1.png")
+        (tmp_path / side / "notes.txt").write_text("")
+    opened(tmp_path, split="test")
+    assert caplog.messages == []
+    opened(tmp_path)
+    (told,) = caplog.messages
+    assert told.startswith("left out of training: 'A/notes.txt' and 1 more (no picture, not read).")
+    assert "ganvas data check" in told
+
+
+def test_the_archive_of_cityscapes_is_read_by_its_noisy_colours(tmp_path: Path) -> None:
+    """Photo left, colours of the classes right, in one JPEG, whose colours come out near the palette's."""
+    ids = np.repeat(np.repeat(np.array([[0, 10], [13, 8]]), 32, axis=0), 32, axis=1)
+    colours = np.array([colour for _, colour in CITYSCAPES], dtype=np.uint8)
+    photo = np.random.default_rng(0).integers(0, 256, (64, 64, 3), dtype=np.uint8)
+    (tmp_path / "train").mkdir()
+    pair = Image.fromarray(np.concatenate([photo, colours[ids]], axis=1))
+    pair.save(tmp_path / "train" / "1.jpg", quality=90)
+    read = opened(tmp_path, side=64, direction="right-to-left", source="labels", palette="cityscapes", ignore=28)
+    away = np.abs(np.arange(64) % 32 - 15.5) < 8  # from the borders, where JPEG blends
+    assert np.array_equal(read.sources[0, 0][np.ix_(away, away)], ids[np.ix_(away, away)])
+    assert read.source_preparation.class_names[13] == "car"
 
 
 def test_the_archives_of_pix2pix_have_three_splits(tmp_path: Path) -> None:

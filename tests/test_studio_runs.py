@@ -223,6 +223,8 @@ def test_recipes_come_with_a_schema_to_make_a_form_of(client: Studio) -> None:
         ({"data": "nowhere/at/all"}, "there is nothing at 'nowhere/at/all'"),
         ({"data": "x" * 4000}, "there is nothing at 'xxx"),
         ({"recipe": "\ud800"}, "no recipe '?'"),
+        ({"settings": {"init.model": "/etc"}}, "init.model '/etc' is neither a shipped model nor in the runs' folder"),
+        ({"settings": {"init.model": "../other/run"}}, "is neither a shipped model"),
         ({"name": "a b"}, "name"),
         ({"name": ".studio"}, "name"),
         ({"nmae": "x"}, "nmae"),

@@ -707,6 +707,18 @@ def test_the_command_translates_in_bfloat16(capsys: pytest.CaptureFixture[str], 
     assert not np.array_equal(np.asarray(expected), np.asarray(Model(path).translate(picture)))
 
 
+def test_the_command_needs_no_folder_and_takes_a_label(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = make_model(tmp_path / "model.safetensors", class_names=("day", "night"))
+    picture(40, 30).save(tmp_path / "in.png")
+    monkeypatch.chdir(tmp_path)
+    assert command(capsys, "translate", path, "in.png", "--label", "night")[:2] == (0, "translated/in.png\n")
+    expected = Model(path).translate(picture(40, 30), label="night")
+    assert np.array_equal(pixels(Image.open("translated/in.png")), pixels(expected))
+    assert command(capsys, "translate", path, "in.png", "--label", "noon")[0] == 2
+
+
 def test_the_command_prints_what_it_wrote(
     capsys: pytest.CaptureFixture[str],
     plain_path: Path,
@@ -756,7 +768,6 @@ def test_the_command_tells_failures_and_goes_on(
 @pytest.mark.parametrize(
     ("arguments", "code", "said"),
     [
-        ("translate MODEL pics/cat.png", 2, "--out"),
         ("translate MODEL --out out", 2, "pictures"),
         ("translate MODEL pics --out pics", 2, "holds the pictures to translate"),
         ("translate MODEL nowhere.png --out out", 1, "nowhere.png"),

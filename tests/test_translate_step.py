@@ -125,8 +125,11 @@ def test_step_agrees_with_the_reference(preset: str, kind: Any, loss: Any, field
                 torch.testing.assert_close(parameter.detach(), weight, rtol=1e-6, atol=1e-9)
 
 
+@pytest.mark.parametrize("preset", VARIANTS)
 @pytest.mark.parametrize("winograds_form", [False, True])
-def test_step_of_float32_stays_near_the_one_of_float64(winograds_form: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_step_of_float32_stays_near_the_one_of_float64(
+    preset: str, winograds_form: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
     taken = []
     if winograds_form:
         monkeypatch.setattr(winograd, "pays", lambda *_: not taken.append(1))  # type: ignore[func-returns-value]
@@ -136,7 +139,7 @@ def test_step_of_float32_stays_near_the_one_of_float64(winograds_form: bool, mon
         try:
             # Epsilon above the smallest gradients, whose sign float32 does not know.
             adam = {"kind": "adam", "eps": 1e-3}
-            task = make_task(make_recipe(optimiser={"generator": adam, "discriminator": adam}))
+            task = make_task(make_recipe(preset, optimiser={"generator": adam, "discriminator": adam}))
             weights = torch.Generator().manual_seed(1)
             for network in task.networks.values():
                 for parameter in network.parameters():

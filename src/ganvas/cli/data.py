@@ -41,7 +41,7 @@ _Direction = Annotated[
 ]
 _Source = Annotated[_Kind | None, typer.Option(help="Pairs: what the model gets.")]
 _Target = Annotated[_Kind | None, typer.Option(help="Pairs: what it shall draw.")]
-_Palette = Annotated[str | None, typer.Option(help="Pairs: camvid, or a CSV of name,red,green,blue.")]
+_Palette = Annotated[str | None, typer.Option(help="Pairs: camvid, cityscapes, or a CSV of name,red,green,blue.")]
 _Ignore = Annotated[int | None, typer.Option(min=-1, max=255, help="Pairs: the class id that means unlabelled.")]
 _Labels = Annotated[
     Literal["group", "folder"] | None, typer.Option(help="Pairs: take classes from a table or from sub-folders.")

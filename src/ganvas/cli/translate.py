@@ -30,7 +30,7 @@ def translate(
             help="The folder for the results, apart from the pictures; files of the same name in it are replaced. Each "
             "has its picture's name and kind of file; what cannot be written well, as GIF, gets .png added."
         ),
-    ],
+    ] = Path("translated"),
     hints: Annotated[
         Path | None,
         typer.Option(help="A transparent picture of the same size with dabs of colour to keep to.", show_default=False),

@@ -36,7 +36,7 @@ class SegmentRecipe(Recipe):
         if (data.source, data.target) != ("picture", "labels"):
             raise ValueError('a segmenter goes from picture to label map: data.source "picture", data.target "labels"')
         if not data.palette:
-            raise ValueError("data.palette must name the classes of a label map: camvid, or a CSV file")
+            raise ValueError("data.palette must name the classes of a label map: camvid, cityscapes or a CSV file")
         if data.labels or data.vary_lines:
             raise ValueError("data.labels and data.vary_lines are not for segmenters: leave them out")
         if self.generator.norm == "spade":

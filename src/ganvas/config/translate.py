@@ -37,7 +37,7 @@ class PairData(Settings):
     target: Literal["picture", "labels"] = "picture"
     source_channels: int = Field(3, ge=1, le=64, description="of pictures; a label map has one a class")
     target_channels: int = Field(3, ge=1, le=64)
-    palette: str = Field("", description="names and colours of a label map's classes: camvid, or a CSV file")
+    palette: str = Field("", description="names and colours of a label map's classes: camvid, cityscapes or a CSV file")
     ignore: int = Field(-1, ge=-1, le=255, description="the class id that means unlabelled; -1: none does")
     sketch: Literal["xdog", "gradient", "luminance"] = Field(
         "xdog", description="of layout pictures: how the source is made; luminance: the picture in grey"
@@ -190,7 +190,7 @@ class TranslateRecipe(Recipe):
                 f"{self.data.size}, {self.discriminator.scales} scales): choose a smaller field, or fewer scales"
             )
         if "labels" in (self.data.source, self.data.target) and not self.data.palette:
-            raise ValueError("data.palette must name the classes of a label map: camvid, or a CSV file")
+            raise ValueError("data.palette must name the classes of a label map: camvid, cityscapes or a CSV file")
         return self
 
 

@@ -29,6 +29,39 @@ CAMVID: tuple[tuple[str, Colour], ...] = (
     ("Bicyclist", (0, 128, 192)),
     ("Unlabelled", (0, 0, 0)),
 )
+# The 19 classes that are evaluated in their usual order, the others, and what is black: unlabelled and the like.
+CITYSCAPES: tuple[tuple[str, Colour], ...] = (
+    ("road", (128, 64, 128)),
+    ("sidewalk", (244, 35, 232)),
+    ("building", (70, 70, 70)),
+    ("wall", (102, 102, 156)),
+    ("fence", (190, 153, 153)),
+    ("pole", (153, 153, 153)),
+    ("traffic light", (250, 170, 30)),
+    ("traffic sign", (220, 220, 0)),
+    ("vegetation", (107, 142, 35)),
+    ("terrain", (152, 251, 152)),
+    ("sky", (70, 130, 180)),
+    ("person", (220, 20, 60)),
+    ("rider", (255, 0, 0)),
+    ("car", (0, 0, 142)),
+    ("truck", (0, 0, 70)),
+    ("bus", (0, 60, 100)),
+    ("train", (0, 80, 100)),
+    ("motorcycle", (0, 0, 230)),
+    ("bicycle", (119, 11, 32)),
+    ("parking", (250, 170, 160)),
+    ("rail track", (230, 150, 140)),
+    ("guard rail", (180, 165, 180)),
+    ("bridge", (150, 100, 100)),
+    ("tunnel", (150, 120, 90)),
+    ("caravan", (0, 0, 90)),
+    ("trailer", (0, 0, 110)),
+    ("dynamic", (111, 74, 0)),
+    ("ground", (81, 0, 81)),
+    ("unlabelled", (0, 0, 0)),
+)
+PALETTES = {"camvid": CAMVID, "cityscapes": CITYSCAPES}
 MOST_CLASSES = 255
 # Of colour distance (Euclidean, 0..441): JPEG noise stays well below it but at edges.
 FAR = 60.0
@@ -66,13 +99,14 @@ def open_palette(palette: str) -> Palette:
         UsageError: neither a known name nor a file.
         GanvasError: the file cannot be read, or a row is not a name and three values 0..255.
     """
-    if palette == "camvid":
-        return Palette(tuple(name for name, _ in CAMVID), tuple(colour for _, colour in CAMVID))
+    if palette in PALETTES:
+        names, colours = zip(*PALETTES[palette], strict=True)
+        return Palette(names, colours)
     path = Path(palette)
     if not path.is_file():
         raise UsageError(
-            f"no palette '{palette}', expected camvid or a CSV file with the columns {','.join(_COLUMNS)}; "
-            f"set data.palette.{nearest(palette, ['camvid'])}"
+            f"no palette '{palette}', expected {', '.join(PALETTES)} or a CSV file with the columns "
+            f"{','.join(_COLUMNS)}; set data.palette.{nearest(palette, list(PALETTES))}"
         )
     rows = _palette_rows(path)
     names = tuple(name for name, _ in rows)

@@ -27,6 +27,7 @@ from pydantic import BaseModel, Field
 
 from ganvas.config import Recipe, load_recipe
 from ganvas.files import atomic_write
+from ganvas.inference import shipped_models
 from ganvas.studio.catalogue import children
 from ganvas.studio.problems import ProblemError
 from ganvas.training.folder import ENVIRONMENT, RECIPE, STATS
@@ -120,6 +121,7 @@ class Runs:
             changes.append(f"data.path={_toml(data)}")
         checked = load_recipe(recipe, changes)
         _check_data(checked)
+        self._check_start(checked.init.model)
         arguments = [recipe, *(word for change in changes for word in ("--set", change))]
         with self._lock:
             # A run that failed before it wrote anything leaves its name.
@@ -127,6 +129,14 @@ class Runs:
                 raise ProblemError("conflict", f"there is a run or folder '{name}' already: choose another name")
             self._launch(name, Started(pid=0, recipe=recipe, arguments=arguments))
         return self._info(name)
+
+    def _check_start(self, model: str) -> None:
+        """Weights to start from are a shipped model's or a run's of this folder, whichever paths there are besides."""
+        inside = Path(model).resolve().is_relative_to(self.folder.resolve())
+        if model and model not in shipped_models() and not inside:
+            raise ProblemError(
+                "invalid", f"init.model '{model:.80}' is neither a shipped model nor in the runs' folder"
+            )
 
     def stop(self, name: str) -> RunInfo:
         """Ask a run to finish its step, save and end; it does so soon, not at once, however often it is asked.

@@ -45,7 +45,9 @@ def preparations(data: PairData) -> PairPreparations:
     maps = plain
     if "labels" in (data.source, data.target):
         if not data.palette:
-            raise UsageError("label maps need data.palette: set it to camvid, or to a CSV of name,red,green,blue.")
+            raise UsageError(
+                "label maps need data.palette: set it to camvid, cityscapes, or to a CSV of name,red,green,blue."
+            )
         palette = open_palette(data.palette)
         names = {"class_names": palette.class_names, "colours": palette.colours, "ignore": data.ignore}
         maps = plain.model_copy(update={"kind": "labels", "channels": 1, **names})

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
+import logging
 import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -23,6 +24,8 @@ from ganvas.data.sidecar import licence_of
 from ganvas.errors import GanvasError
 from ganvas.files import atomic_path, cache_folder
 from ganvas.pictures import Pixels
+
+log = logging.getLogger(__name__)
 
 _Assemble = Callable[[Pixels, Pixels], PairImages]
 # Settings that change no pixel of a pair that is listed.
@@ -69,6 +72,8 @@ def open_pairs(data: PairData, split: PairSplit, *, side: int | None = None, cac
 
     with _pointing_to(check_command(path, data)):
         _refuse_problems(listing)
+        if split == "train":
+            _tell_left_out(listing, check_command(path, data))
         if not pairs and split == "train":
             found = " and ".join(f"{len(listing.of(other))} {other}" for other in ("val", "test"))
             raise GanvasError(
@@ -94,6 +99,13 @@ def _refuse_problems(listing: PairListing) -> None:
     if wrong:
         more = f" ({len(wrong) - 1:,} more problems)" if len(wrong) > 1 else ""
         raise GanvasError(f"'{wrong[0].file}' {wrong[0].what}{more}; {wrong[0].remedy}.")
+
+
+def _tell_left_out(listing: PairListing, command: str) -> None:
+    strays = [problem for problem in listing.problems if problem.severity == "warning"]
+    if strays:
+        more = f" and {len(strays) - 1:,} more" if len(strays) > 1 else ""
+        log.warning("left out of training: '%s'%s (%s). %s.", strays[0].file, more, strays[0].what, command)
 
 
 def _decoded(reader: PairReader, pairs: list[Pair]) -> Iterator[tuple[Pixels, Pixels]]:
