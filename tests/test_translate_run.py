@@ -84,7 +84,16 @@ def test_stopped_run_resumes_to_the_same_bits(
     # Networks of this size would never take it.
     monkeypatch.setattr(winograd, "LEAST_WEIGHTS", 0)
     monkeypatch.setattr(winograd, "KERNEL_COST", 0)
+    taken: list[int] = []
+    real = winograd.convolution
+
+    def counted(x: torch.Tensor, weight: torch.Tensor, padding: int) -> torch.Tensor:
+        taken.append(len(x))
+        return real(x, weight, padding)
+
+    monkeypatch.setattr(winograd, "convolution", counted)
     whole = open_run(pairs, tmp_path / "whole", *settings).finish()
+    assert taken
     for tick, _ in enumerate(open_run(pairs, tmp_path / "parts", *settings), start=1):
         if tick == 4:
             break
