@@ -22,6 +22,7 @@ sys.path.insert(0, str(ROOT / "benchmarks"))
 import ablation_digits_cgan  # noqa: E402
 import against_classic  # noqa: E402
 import cgan_step  # noqa: E402
+import classes  # noqa: E402
 import course_history  # noqa: E402
 import evaluate_cost  # noqa: E402
 import evaluate_digits  # noqa: E402
@@ -37,9 +38,12 @@ import translate_speed  # noqa: E402
 TABLES: dict[str, Callable[[dict[str, Any]], str]] = {
     "digits": measure_digits.table,
     "ablation-digits-cgan": ablation_digits_cgan.table,
+    "against-classic-colorize": against_classic.table,
     "against-classic-labels2street": against_classic.table,
+    "against-classic-photo2labels": against_classic.table,
     "against-classic-sketch2color": against_classic.table,
     "cgan-step": cgan_step.printed,
+    "classes": classes.table,
     "course-history": course_history.table,
     "digits-evaluated": evaluate_digits.table,
     "evaluate-cost": evaluate_cost.table,
