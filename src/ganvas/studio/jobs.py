@@ -21,11 +21,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from ganvas.errors import GanvasError
 from ganvas.inference import Model, Translated, Translations
-from ganvas.studio.problems import ProblemError
+from ganvas.studio.problems import ProblemError, Reason
 from ganvas.studio.settings import Limits
 from ganvas.studio.workers import Pool
 
@@ -36,14 +36,14 @@ NAME_BYTES = 200
 BUSY_SECONDS = 0.5
 
 
-class FailedFile(BaseModel):
+class FailedFile(Reason):
     """A picture that could not be translated."""
 
     name: str
-    reason: str
+    reason: str = Field(description="one line for people")
 
 
-class JobProgress(BaseModel):
+class JobProgress(Reason):
     """How far a job is."""
 
     id: str
@@ -65,6 +65,7 @@ class Job:
     done: int = 0
     failed: tuple[FailedFile, ...] = ()
     message: str = ""
+    why: Reason = field(default_factory=Reason)
     ended: float | None = None
     cancelled: threading.Event = field(default_factory=threading.Event)
 
@@ -78,6 +79,7 @@ class Job:
             total=self.total,
             failed=list(self.failed),
             message=self.message,
+            **dict(self.why),
         )
 
     @property
@@ -107,7 +109,7 @@ class Jobs:
             if self._root is None:
                 self._root = Path(tempfile.mkdtemp(prefix="ganvas-studio-"))
             if len(list(self._root.iterdir())) >= self._limits.jobs:
-                raise ProblemError("busy", f"{self._limits.jobs} jobs are kept: wait, or delete one")
+                raise ProblemError("jobs-full", {"count": self._limits.jobs})
             folder = self._root / secrets.token_hex(16)
             (folder / "in").mkdir(parents=True)
             return folder
@@ -144,7 +146,7 @@ class Jobs:
         with self._lock:
             self._expire()
             if id not in self._jobs:
-                raise ProblemError("not-found", f"no job '{id:.80}': finished ones are kept for a while only")
+                raise ProblemError("no-job", {"job": id})
             return self._jobs[id]
 
     def delete(self, id: str) -> None:
@@ -177,16 +179,21 @@ class Jobs:
     def _run(self, job: Job, model: Path, names: dict[str, str], label: str | None) -> None:
         try:
             for done in self._translated(job, model, len(names), label):
-                if done.error is not None:
+                if done.refusal is not None:
                     name = names.get(done.picture.name, done.picture.name)
                     # The message names the file by where it lay here, which is nobody's concern.
-                    reason = done.error.replace(str(done.picture), name)
-                    job.failed = (*job.failed, FailedFile(name=name, reason=reason))
+                    reason = str(done.refusal).replace(str(done.picture), name)
+                    why = ProblemError.of(done.refusal).reason
+                    job.failed = (*job.failed, FailedFile(name=name, reason=reason, **dict(why)))
                 job.done += 1
             if not job.cancelled.is_set():
                 _pack(job.folder / "out", job.result)
                 job.state = "done"
         except (GanvasError, ProblemError, OSError) as error:
+            if isinstance(error, GanvasError):
+                error = ProblemError.of(error)
+            if isinstance(error, ProblemError):
+                job.why = error.reason
             job.message = str(error).replace(f"{job.folder}{os.sep}", "")
             job.state = "failed"
         finally:
