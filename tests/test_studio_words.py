@@ -1,4 +1,4 @@
-"""Whatever the studio says to a page has words in Korean, too; a refusal, a recipe or a setting without is found here."""
+"""What the studio says to a page has words in Korean, too; a refusal, a recipe or a setting without is found here."""
 
 from __future__ import annotations
 
@@ -74,6 +74,12 @@ def test_every_reason_has_words_in_both_languages_and_no_other_has() -> None:
         assert kind in KINDS
         assert text
         assert "\n" not in text
+
+
+def test_every_code_is_documented_and_no_other() -> None:
+    document = (ROOT / "docs" / "studio.md").read_text("utf-8").partition("### The codes\n")[2].partition("\n## ")[0]
+    rows = re.findall(r"^\| .+? \| (.+) \|$", document, re.MULTILINE)[1:]
+    assert {code for row in rows for code in re.findall(r"`([a-z-]+)`", row)} - {"reason"} == set(raised())
 
 
 @pytest.mark.parametrize("code", sorted(raised()))

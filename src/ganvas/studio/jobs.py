@@ -181,20 +181,15 @@ class Jobs:
             for done in self._translated(job, model, len(names), label):
                 if done.refusal is not None:
                     name = names.get(done.picture.name, done.picture.name)
-                    # The message names the file by where it lay here, which is nobody's concern.
-                    reason = str(done.refusal).replace(str(done.picture), name)
-                    why = ProblemError.of(done.refusal).reason
-                    job.failed = (*job.failed, FailedFile(name=name, reason=reason, **dict(why)))
+                    told = _told(done.refusal, str(done.picture), name)
+                    job.failed = (*job.failed, FailedFile(name=name, reason=told.detail, **dict(told.reason)))
                 job.done += 1
             if not job.cancelled.is_set():
                 _pack(job.folder / "out", job.result)
                 job.state = "done"
         except (GanvasError, ProblemError, OSError) as error:
-            if isinstance(error, GanvasError):
-                error = ProblemError.of(error)
-            if isinstance(error, ProblemError):
-                job.why = error.reason
-            job.message = str(error).replace(f"{job.folder}{os.sep}", "")
+            told = error if isinstance(error, ProblemError) else _told(error, f"{job.folder}{os.sep}", "")
+            job.message, job.why = told.detail, told.reason
             job.state = "failed"
         finally:
             if job.state == "running":
@@ -233,6 +228,12 @@ class Jobs:
                 if isinstance(found, Translated):
                     yield found
                 break
+
+
+def _told(error: GanvasError | OSError, place: str, name: str) -> ProblemError:
+    """The error without where the files lie here, which is nobody's concern."""
+    known = error if isinstance(error, GanvasError) else GanvasError(str(error))
+    return ProblemError.of(GanvasError(str(known).replace(place, name), known.code, known.parameters))
 
 
 def stored_name(name: str, ending: str, taken: dict[str, str]) -> str:
