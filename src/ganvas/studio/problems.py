@@ -40,7 +40,7 @@ class ProblemError(Exception):
 
     def __init__(self, code: str, parameters: Parameters = NO_PARAMETERS) -> None:
         self.kind, text = CODES[code]
-        self.reason = Reason(code=code, parameters={name: _sendable(value) for name, value in parameters.items()})
+        self.reason = _reason(code, parameters)
         self.detail = str(_sendable(text.format_map(parameters)))
         super().__init__(self.detail)
 
@@ -49,9 +49,7 @@ class ProblemError(Exception):
         """What the package refused, with its own code where it has one."""
         problem = cls(OTHER, {"reason": str(error)})
         if error.code:
-            problem.reason = Reason(
-                code=error.code, parameters={name: _sendable(value) for name, value in error.parameters.items()}
-            )
+            problem.reason = _reason(error.code, error.parameters)
         return problem
 
     def response(self) -> Response:
@@ -70,6 +68,10 @@ class ProblemInBody(HTTPException):
     def __init__(self, problem: ProblemError) -> None:
         super().__init__(KINDS[problem.kind][0])
         self.problem = problem
+
+
+def _reason(code: str, parameters: Parameters) -> Reason:
+    return Reason(code=code, parameters={name: _sendable(value) for name, value in parameters.items()})
 
 
 def _sendable(value: str | int | float) -> str | int | float:

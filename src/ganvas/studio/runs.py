@@ -285,11 +285,9 @@ class Runs:
         if asked:
             return ""
         lines = [line.strip() for line in _tail(log) if line.strip()]
-        return (
-            ProblemError("run-killed", {"line": lines[-1].replace(here, "")})
-            if lines
-            else ProblemError("run-killed-mute")
-        )
+        if not lines:
+            return ProblemError("run-killed-mute")
+        return ProblemError("run-killed", {"line": lines[-1].replace(here, "")})
 
 
 def _is_run(path: Path) -> bool:
