@@ -17,6 +17,7 @@ from ganvas.studio.app import create_app
 from ganvas.studio.settings import Settings
 from ganvas.studio.state import State
 
+NO_REASON = {"code": "", "parameters": {}}
 HERE = "http://localhost:8765"
 
 
@@ -44,13 +45,14 @@ def png(image: Image.Image) -> bytes:
     return buffer.getvalue()
 
 
-def problem(response: Any, status: int, kind: str) -> str:
-    """The line of a problem, after checking that it is one of that kind."""
+def problem(response: Any, status: int, kind: str, code: str | None = None) -> str:
+    """The line of a problem, after checking that it is one of that kind, and of that code where one is given."""
     assert response.status_code == status, response.text
     assert response.headers["content-type"] == "application/problem+json"
     body = response.json()
-    assert set(body) == {"type", "title", "status", "detail"}
+    assert set(body) == {"type", "title", "status", "detail", "code", "parameters"}
     assert (body["type"], body["status"]) == (kind, status)
+    assert code in (None, body["code"])
     detail: str = body["detail"]
     assert detail
     assert "\n" not in detail

@@ -186,6 +186,7 @@ def test_the_same_noise_is_that_of_the_first_picture_under_each_label(client: St
         ({"between": {"seed": 1, "steps": 1}}, "steps"),
         ({"between": {"seed": 1, "steps": 3}, "same_noise": True}, "give one of"),
         ({"lables": [1]}, "lables"),
+        ({"page": "x" * 65}, "page"),
     ],
 )
 def test_what_cannot_be_sampled_is_told(client: Studio, body: dict[str, Any], said: str) -> None:
@@ -282,6 +283,21 @@ def test_a_new_request_takes_the_place_of_the_old_one_in_the_queue(runs: Path) -
     pool.close()
 
 
+def test_of_one_page_only_the_newest_sample_is_drawn(client: Studio) -> None:
+    """As of drawings: the digits of an older request are not drawn once the page asks for others."""
+    pool = client.state.pool
+    with ThreadPoolExecutor() as threads, Held(pool, client.state.catalogue.find("digits-gan").path):
+        answers = []
+        for seed in range(3):
+            wanted = {"count": 1, "seed": seed, "page": "a"}
+            answers.append(threads.submit(client.post, "/api/models/digits-gan/sample", json=wanted))
+            until(lambda n=seed: pool.waiting == 1 and sum(a.done() for a in answers) == n)  # type: ignore[misc]
+    problem(answers[0].result(), 409, "superseded", "newer-request")
+    problem(answers[1].result(), 409, "superseded", "newer-request")
+    ((_, newest),) = drawn(answers[2].result())
+    assert newest == load("digits-gan").sample(count=1, seed=2)[0].tobytes()
+
+
 def test_a_full_queue_refuses_and_says_when_to_come_again(runs: Path) -> None:
     with studio(runs, limits=Limits(queue=2)) as client:
         pool, path = client.state.pool, runs / "plain.safetensors"
@@ -352,6 +368,8 @@ def test_no_thread_draws_on_when_the_studio_has_ended(runs: Path) -> None:
     pool = Pool(Limits(models=1), Telemetry())
     for name in ("plain", "map"):
         pool.warm(runs / f"{name}.safetensors").result(20)
+        # Its thread says that it is idle a moment after the answer is there.
+        until(lambda: not any(worker.at_work for worker in pool._workers.values()))
     begun, ended = threading.Event(), []
 
     def work(model: Model) -> None:

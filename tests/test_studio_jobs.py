@@ -13,10 +13,11 @@ import pytest
 from PIL import Image
 
 from ganvas.api import load
+from ganvas.data.preparation import Preparation
 from ganvas.studio.jobs import stored_name
 from ganvas.studio.settings import Limits
-from studio_help import Studio, events, png, problem, studio, until
-from test_translate import make_model, picture, pixels
+from studio_help import NO_REASON, Studio, events, png, problem, studio, until
+from test_translate import PALETTE, make_model, picture, pixels
 
 
 @pytest.fixture(scope="module")
@@ -69,7 +70,7 @@ def test_twenty_files_come_back_translated_under_their_names(client: Studio, run
     assert done == sorted(done)
     assert heard[-1] == (
         "done",
-        {"id": told["id"], "state": "done", "done": 20, "total": 20, "failed": [], "message": ""},
+        {"id": told["id"], "state": "done", "done": 20, "total": 20, "failed": [], "message": "", **NO_REASON},
     )
     assert {name for name, _ in heard[:-1]} <= {"progress"}
     found, model = unpacked(client, told["id"]), load(runs / "plain.safetensors")
@@ -88,7 +89,18 @@ def test_what_cannot_be_translated_is_told_and_the_rest_goes_on(client: Studio) 
     assert [failed["name"] for failed in now["failed"]] == ["text.png", "cut.png"]
     assert "is no picture" in now["failed"][0]["reason"]
     assert now["failed"][1]["reason"].startswith("cannot read picture 'cut.png'")
+    assert [failed["code"] for failed in now["failed"]] == ["not-a-picture", "damaged-picture"]
     assert list(unpacked(client, id)) == ["good.jpg"]
+
+
+def test_photos_where_the_model_takes_label_maps_are_told_by_their_code(runs: Path) -> None:
+    make_model(runs / "map.safetensors", source=Preparation(kind="labels", channels=1, **PALETTE))
+    noise = np.random.default_rng(0).integers(0, 256, (30, 30, 3), dtype=np.uint8)
+    with studio(runs) as client:
+        id = start(client, ("photo.png", png(Image.fromarray(noise))), name="file:map").json()["id"]
+        (failed,) = finished(client, id)["failed"]
+    assert failed["code"] == "photo-as-map"
+    assert f"{failed['parameters']['percent']}% of its pixels" in failed["reason"]
 
 
 def test_files_that_are_all_no_pictures_are_refused(client: Studio) -> None:
@@ -97,17 +109,19 @@ def test_files_that_are_all_no_pictures_are_refused(client: Studio) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "form", "said"),
+    ("name", "form", "said", "code"),
     [
-        ("file:plain", {"label": "day"}, "takes no label"),
-        ("file:classes", {}, "draws for a class"),
-        ("file:classes", {"label": "dusk"}, "no class 'dusk'"),
-        ("digits-cgan", {}, "without a picture"),
+        ("file:plain", {"label": "day"}, "takes no label", "takes-no-label"),
+        ("file:classes", {}, "draws for a class", "label-needed"),
+        ("file:classes", {"label": "dusk"}, "no class 'dusk'", "no-class"),
+        ("digits-cgan", {}, "without a picture", "draws-without-picture"),
     ],
 )
-def test_what_the_model_cannot_do_is_told_at_once(client: Studio, name: str, form: dict[str, str], said: str) -> None:
+def test_what_the_model_cannot_do_is_told_at_once(
+    client: Studio, name: str, form: dict[str, str], said: str, code: str
+) -> None:
     answer = start(client, ("a.png", png(picture(9, 9))), name=name, **form)
-    assert said in problem(answer, 422, "invalid")
+    assert said in problem(answer, 422, "invalid", code)
 
 
 def test_a_class_reaches_the_model(client: Studio, runs: Path) -> None:
@@ -198,4 +212,9 @@ def test_too_many_and_too_large_files_are_refused(runs: Path) -> None:
         problem(start(client, large), 413, "too-large")
         now = finished(client, start(client, large, ("a.png", image)).json()["id"])
         assert [failed["name"] for failed in now["failed"]] == ["large.png"]
-        assert start(client, *[("a.png", image)] * 201).status_code == 400
+        wide = ("wide.png", png(Image.new("L", (11, 10))))
+        (failed,) = finished(client, start(client, wide, ("a.png", image)).json()["id"])["failed"]
+        assert (failed["name"], failed["code"]) == ("wide.png", "picture-pixels")
+        assert (failed["parameters"]["width"], failed["parameters"]["height"]) == (11, 10)
+        answer = start(client, *[("a.png", image)] * 201)
+        assert "201 pictures, at most 200" in problem(answer, 413, "too-large", "files-many")

@@ -22,7 +22,7 @@ from ganvas.studio.problems import ProblemError
 from ganvas.studio.run_stats import MOST, StatsTail, all_records
 from ganvas.studio.runs import OWN, Runs, Started
 from ganvas.training.folder import only_process
-from studio_help import Studio, events, problem, studio, until
+from studio_help import NO_REASON, Studio, events, problem, studio, until
 
 ENDLESS = {
     "train.total_images": 50_000_000,
@@ -91,6 +91,7 @@ def test_runs_are_listed_with_how_far_they_are(client: Studio) -> None:
         "total_images": 1000,
         "images_per_second": 20.0,
         "message": "",
+        **NO_REASON,
     }
 
 
@@ -118,6 +119,8 @@ def test_why_a_run_ended_is_told(client: Studio, runs: Path, text: str, state: s
     log(runs, "begun", text)
     run = client.get("/api/runs/begun").json()
     assert (run["state"], run["message"]) == (state, message)
+    killed = message.startswith("it ended without saying why")
+    assert bool(run["code"]) == killed, "a trainer's own words have no code"
 
 
 def test_a_log_tells_nothing_of_how_training_that_went_on_elsewhere_ended(client: Studio, runs: Path) -> None:
@@ -245,6 +248,32 @@ def test_a_run_that_cannot_be_is_refused_before_anything_starts(
 def test_a_name_that_is_taken_is_refused(client: Studio) -> None:
     for name in ("begun", "no-run", "file.txt"):
         problem(client.post("/api/runs", json={"name": name, "recipe": "digits-cgan"}), 409, "conflict")
+
+
+@pytest.mark.parametrize(
+    ("recipe", "settings", "code", "parameters"),
+    [
+        ("digits-cgan", {"train.batchsize": 3}, "setting-unknown", {"key": "train.batchsize"}),
+        ("digits-cgan", {"train.batch_size": "x"}, "setting-whole", {"key": "train.batch_size", "found": "'x'"}),
+        ("digits-cgan", {"train.batch_size": 0}, "setting-least", {"key": "train.batch_size", "found": "0", "ge": 1}),
+        ("digits-cgan", {"generator.width": 8}, "setting-misplaced", {"key": "generator.width", "parent": "generator"}),
+        ("digits-conv", {"data.size": 40}, "unfit-conv-size", {"size": 40}),
+        (
+            "sketch2color",
+            {"data.size": 32, "discriminator.receptive_field": 286},
+            "unfit-field",
+            {"field": 286, "pixels": 32},
+        ),
+        ("sketch2color", {"condition": ["label"]}, "unfit-condition", {}),
+        ("sketch2color", {"condition": ["picture", 3]}, "setting-choice", None),
+    ],
+)
+def test_wrong_settings_are_told_by_code_with_what_is_wrong(
+    client: Studio, recipe: str, settings: dict[str, Any], code: str, parameters: dict[str, Any] | None
+) -> None:
+    answer = client.post("/api/runs", json={"name": "new", "recipe": recipe, "settings": settings})
+    problem(answer, 422, "invalid", code)
+    assert parameters in (None, answer.json()["parameters"])
 
 
 # Processes

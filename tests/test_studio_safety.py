@@ -253,7 +253,7 @@ def test_decompression_bombs_are_refused_before_they_are_unpacked(
         assert "16,777,216" in problem(translate(client, *bombs), 413, "too-large")
 
 
-@pytest.mark.parametrize(("size", "status"), [((1, 33), 422), ((33, 1), 422), ((1, 1 << 24), 422), ((2, 64), 200)])
+@pytest.mark.parametrize(("size", "status"), [((1, 33), 422), ((33, 1), 422), ((1, 8192), 422), ((2, 64), 200)])
 def test_a_strip_that_would_be_widened_to_many_times_its_size_is_refused(
     client: Studio, size: tuple[int, int], status: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -270,6 +270,22 @@ def test_a_strip_that_would_be_widened_to_many_times_its_size_is_refused(
     job = client.post("/api/models/file:plain/files", files=files).json()
     assert [failed["name"] for failed in job["failed"]] == ["strip.png"]
     client.delete(f"/api/jobs/{job['id']}")
+
+
+@pytest.mark.parametrize("size", [(8193, 2000), (2000, 8193), (1, 1 << 24)])
+def test_a_picture_with_a_side_beyond_the_limit_is_refused_by_its_header(
+    client: Studio, size: tuple[int, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Image.Image, "load", lambda *_: pytest.fail("unpacked"))
+    told = problem(translate(client, bomb(*size)), 413, "too-large", "picture-side")
+    assert f"{size[0]:,} x {size[1]:,}" in told
+    assert "no side may be longer than 8,192" in told
+
+
+def test_the_longest_side_is_a_setting(runs: Path) -> None:
+    with studio(runs, limits=Limits(picture_side=20)) as client:
+        problem(translate(client, png(Image.new("L", (21, 9)))), 413, "too-large", "picture-side")
+        assert translate(client, png(Image.new("L", (20, 9)))).status_code == 200
 
 
 def test_a_gif_whose_frame_is_larger_than_it_says_is_refused_too(client: Studio) -> None:

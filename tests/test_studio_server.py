@@ -7,6 +7,9 @@ import contextlib
 import http.client
 import json
 import queue
+import re
+import shlex
+import shutil
 import signal
 import socket
 import subprocess
@@ -20,10 +23,11 @@ import pytest
 import uvicorn
 
 from ganvas.cli.main import _run
+from ganvas.cli.studio import studio as studio_command
 from ganvas.errors import GanvasError
 from ganvas.studio.app import create_app
 from ganvas.studio.server import address, listen, serve
-from ganvas.studio.settings import Limits, Settings
+from ganvas.studio.settings import STATIC, Limits, Settings
 from studio_help import Studio, png, until
 from test_studio import Held
 from test_studio_runs import write_run
@@ -252,3 +256,39 @@ def test_the_browser_is_opened_once_the_page_is_there(runs: Path, monkeypatch: p
     servers[0].should_exit = True
     thread.join(20)
     assert not thread.is_alive()
+
+
+HELP = re.findall(r"Example: (ganvas studio.*)", studio_command.__doc__ or "")
+DOCUMENT = (Path(__file__).parents[1] / "docs" / "studio.md").read_text("utf-8")
+EXAMPLES = [*HELP, *re.findall(r"^(?:GANVAS_STUDIO_TOKEN=\S+ .*\) )?ganvas studio.*$", DOCUMENT, re.MULTILINE)]
+
+
+def test_examples_are_found() -> None:
+    assert len(HELP) == 1
+    assert len(EXAMPLES) == 4
+
+
+@pytest.mark.skipif(not (STATIC / "index.html").is_file(), reason="the page is not built: run `make web`")
+@pytest.mark.parametrize("example", EXAMPLES)
+def test_an_example_of_the_help_and_the_document_runs_until_it_is_stopped(example: str, tmp_path: Path) -> None:
+    """On a free port instead of its own, and without a browser, which would be opened on the page."""
+    if "openssl" in example and shutil.which("openssl") is None:
+        pytest.skip("needs openssl")
+    command = re.sub(r" --port \d+| --no-browser", "", example)
+    command = command.replace(
+        "ganvas studio", f"exec {shlex.quote(sys.executable)} -m ganvas studio --port 0 --no-browser"
+    )
+    with subprocess.Popen(["sh", "-c", command], cwd=tmp_path, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout is not None
+            address = process.stdout.readline().removeprefix("studio").strip()
+            place, _, path = address.removeprefix("http://").partition("/")
+            assert ("token=" in path) == ("TOKEN" in example)
+            connection = http.client.HTTPConnection(place, timeout=30)
+            connection.request("GET", f"/{path}")
+            assert connection.getresponse().status == (303 if path else 200)
+            connection.close()
+            process.terminate()
+            process.wait(30)
+        finally:
+            process.kill()

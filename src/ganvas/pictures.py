@@ -36,7 +36,8 @@ def to_uint8(images: npt.NDArray[np.floating[Any]]) -> Pixels:
     if np.isnan(scaled).any():
         raise GanvasError(
             "the pictures hold values that are not numbers (NaN), expected values in [-1, 1]: "
-            "the model is damaged or its training diverged; use an earlier one."
+            "the model is damaged or its training diverged; use an earlier one.",
+            "no-numbers",
         )
     pixels: Pixels = np.rint(np.clip(scaled, 0.0, 255.0)).astype(np.uint8)
     return pixels

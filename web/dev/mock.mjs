@@ -44,8 +44,10 @@ export async function startMock(port = 0) {
     const send = (status, type, content, headers = {}) =>
       response.writeHead(status, { "Content-Type": type, ...headers }).end(content);
     const json = (value, status = 200) => send(status, "application/json", JSON.stringify(value));
-    const problem = (status, type, detail, headers) =>
-      send(status, "application/problem+json", JSON.stringify({ type, title: type, status, detail }), headers);
+    const problem = (status, type, code, detail, { headers, ...parameters } = {}) => {
+      const told = { type, title: type, status, detail, code, parameters };
+      send(status, "application/problem+json", JSON.stringify(told), headers);
+    };
     const events = (...list) =>
       send(200, "text/event-stream", list.map(([name, data]) => `event: ${name}\ndata: ${JSON.stringify(data)}\n\n`).join(""));
     const field = (name) => new RegExp(`name="${name}"\r\n\r\n([^\r]*)`).exec(body)?.[1];
@@ -54,9 +56,9 @@ export async function startMock(port = 0) {
     if (path === "/api/models") return json([DIGITS, SKETCH, STREET]);
     if (path.endsWith("/examples/0.png")) return send(200, "image/png", PNG);
     if (path.endsWith("/translate")) {
-      if (!body.includes("\x89PNG")) return problem(415, "not-a-picture", "the picture is none");
-      if (field("page") === "old") return problem(409, "superseded", "a newer one came");
-      if (field("page") === "crowd") return problem(503, "busy", "too many", { "Retry-After": "3" });
+      if (!body.includes("\x89PNG")) return problem(415, "not-a-picture", "not-a-picture", "the picture is none", { kinds: "PNG" });
+      if (field("page") === "old") return problem(409, "superseded", "newer-request", "a newer one came");
+      if (field("page") === "crowd") return problem(503, "busy", "queue-full", "too many", { count: 9, headers: { "Retry-After": "3" } });
       return send(200, "image/png", PNG, { "X-Ganvas-Milliseconds": "12.5" });
     }
     if (path.endsWith("/warm")) return send(202, "text/plain");
@@ -77,14 +79,14 @@ export async function startMock(port = 0) {
     if (path.startsWith("/api/recipes/")) return json(RECIPE);
     if (path === "/api/runs" && request.method === "POST") {
       const { name, recipe } = JSON.parse(body);
-      if (runs.has(name)) return problem(409, "conflict", `run '${name}' is there already`);
+      if (runs.has(name)) return problem(409, "conflict", "name-taken", `run '${name}' is there already`, { run: name });
       runs.set(name, { name, recipe, state: "running", images: 0, total_images: 1000, images_per_second: null, message: "" });
       return json(runs.get(name), 201);
     }
     if (path === "/api/runs") return json([...runs.values()]);
     const [, name, rest] = /^\/api\/runs\/([^/]+)\/?(.*)$/.exec(path) ?? [];
     const run = runs.get(name);
-    if (!run) return problem(404, "not-found", "there is nothing at this address");
+    if (!run) return problem(404, "not-found", "no-address", "there is nothing at this address");
     if (rest === "") return json({ ...run, stats: [{ images: 10, losses: { g: 1 } }], samples: [0] });
     if (rest === "events") return events(["state", run], ["stats", { images: 20, losses: { g: 0.5 } }], ["sample", { images: 20 }]);
     if (rest.startsWith("samples/")) return send(200, "image/png", PNG);

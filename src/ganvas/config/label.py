@@ -6,7 +6,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from ganvas.config.settings import AnyValidation, Optimisers, Recipe, Settings, Train
+from ganvas.config.settings import AnyValidation, Optimisers, Recipe, Settings, Train, Unfit
 
 
 class LabelData(Settings):
@@ -129,14 +129,20 @@ class LabelRecipe(Recipe):
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
         if self.conditional != (self.discriminator.network not in UNCONDITIONAL):
-            raise ValueError(
+            raise Unfit(
                 f"generator '{self.generator.network}' and discriminator '{self.discriminator.network}' "
-                "do not fit together: either both take the label or neither does"
+                "do not fit together: either both take the label or neither does",
+                "unfit-networks",
+                {"generator": self.generator.network, "discriminator": self.discriminator.network},
             )
         if self.objective.wrong_labels and not self.conditional:
-            raise ValueError("objective.wrong_labels needs networks that take a label")
+            raise Unfit("objective.wrong_labels needs networks that take a label", "unfit-wrong-labels")
         if self.validation.metric == "asked_accuracy" and not self.conditional:
-            raise ValueError("validation.metric asked_accuracy needs networks that take a label")
+            raise Unfit("validation.metric asked_accuracy needs networks that take a label", "unfit-asked-accuracy")
         if "conv" in (self.generator.network, self.discriminator.network) and self.data.size not in (28, 32, 64):
-            raise ValueError(f"data.size is {self.data.size}: the conv networks draw 28, 32 or 64 pixels")
+            raise Unfit(
+                f"data.size is {self.data.size}: the conv networks draw 28, 32 or 64 pixels",
+                "unfit-conv-size",
+                {"size": self.data.size},
+            )
         return self

@@ -13,15 +13,28 @@ from pydantic import BaseModel, ValidationError
 
 from ganvas.config.label import LabelRecipe
 from ganvas.config.segment import SegmentRecipe
-from ganvas.config.settings import Recipe
+from ganvas.config.settings import Recipe, Unfit
 from ganvas.config.translate import PRESETS, EncoderDecoderGenerator, TranslateRecipe, UnetGenerator
-from ganvas.errors import UsageError, nearest
+from ganvas.errors import Parameters, UsageError, nearest
 
 OneTask = TypeVar("OneTask", bound=Recipe)
 TASKS: dict[str, type[LabelRecipe] | type[TranslateRecipe] | type[SegmentRecipe]] = {
     "label": LabelRecipe,
     "translate": TranslateRecipe,
     "segment": SegmentRecipe,
+}
+# What is wrong with one value, by pydantic's types of errors; in their context stands what was expected.
+VALUE_CODES = {
+    "int_type": "setting-whole",
+    "float_type": "setting-number",
+    "bool_type": "setting-switch",
+    "string_type": "setting-text",
+    "literal_error": "setting-choice",
+    "greater_than": "setting-above",
+    "greater_than_equal": "setting-least",
+    "less_than": "setting-below",
+    "less_than_equal": "setting-most",
+    "multiple_of": "setting-multiple",
 }
 TRANSLATORS: dict[Any, type[BaseModel]] = {"unet": UnetGenerator, "encoder-decoder": EncoderDecoderGenerator}
 
@@ -73,7 +86,8 @@ def parse_recipe(table: Mapping[str, Any], where: str) -> Recipe:
     try:
         return TASKS[task].model_validate(table)
     except ValidationError as error:
-        raise UsageError(f"recipe '{where}': {_first_problem(error, TASKS[task])}") from error
+        message, code, parameters = _first_problem(error, TASKS[task])
+        raise UsageError(f"recipe '{where}': {message}", code, parameters) from error
 
 
 def to_toml(recipe: Recipe) -> str:
@@ -144,7 +158,8 @@ def _value(text: str) -> Any:
         return text  # an unquoted word, as people type paths and names
 
 
-def _first_problem(error: ValidationError, recipe: type[Recipe]) -> str:
+def _first_problem(error: ValidationError, recipe: type[Recipe]) -> tuple[str, str, Parameters]:
+    """In words, and by code."""
     problem = error.errors()[0]
     # Tagged unions put the tag into the location ("generator.dense.latent"); users write "generator.latent".
     location = [str(part) for part in problem["loc"]]
@@ -154,13 +169,21 @@ def _first_problem(error: ValidationError, recipe: type[Recipe]) -> str:
         known = _known_keys(recipe)
         if key in known:
             parent = key.rpartition(".")[0]
-            return f"key '{key}' does not belong to the kind of {parent} that is chosen; leave it out"
-        return f"unknown key '{key}'.{nearest(key, known)} `ganvas recipes NAME` lists every key."
+            message = f"key '{key}' does not belong to the kind of {parent} that is chosen; leave it out"
+            return message, "setting-misplaced", {"key": key, "parent": parent}
+        message = f"unknown key '{key}'.{nearest(key, known)} `ganvas recipes NAME` lists every key."
+        return message, "setting-unknown", {"key": key}
     if problem["type"] == "missing":
-        return f"key '{key}' is missing"
-    message = problem["msg"].removeprefix("Value error, ")
-    found = "" if problem["type"] in ("value_error", "missing") else f" (found {problem['input']!r})"
-    return f"{key}: {message}{found}" if key else f"{message}{found}"
+        return f"key '{key}' is missing", "setting-missing", {"key": key}
+    message = f"{key}: " * bool(key) + problem["msg"].removeprefix("Value error, ")
+    details: dict[str, Any] = problem.get("ctx", {})
+    if isinstance(unfit := details.get("error"), Unfit):
+        return message, unfit.code, unfit.parameters
+    found = f"{problem['input']!r}"
+    # Of other types the words say what was expected.
+    code = VALUE_CODES.get(problem["type"], "setting-value")
+    expected = details if problem["type"] in VALUE_CODES else {"reason": message}
+    return f"{message} (found {found})", code, {"key": key, "found": found, **expected}
 
 
 def _known_keys(model: type[BaseModel], prefix: str = "") -> list[str]:

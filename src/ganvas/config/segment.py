@@ -6,7 +6,7 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
-from ganvas.config.settings import Adam, AnyValidation, GeneratorOptimiser, Recipe, Train
+from ganvas.config.settings import Adam, AnyValidation, GeneratorOptimiser, Recipe, Train, Unfit
 from ganvas.config.translate import PairData, Translator, UnetGenerator
 
 
@@ -34,11 +34,21 @@ class SegmentRecipe(Recipe):
     def _fits_together(self) -> Self:
         data = self.data
         if (data.source, data.target) != ("picture", "labels"):
-            raise ValueError('a segmenter goes from picture to label map: data.source "picture", data.target "labels"')
+            raise Unfit(
+                'a segmenter goes from picture to label map: data.source "picture", data.target "labels"',
+                "unfit-segmenter",
+            )
         if not data.palette:
-            raise ValueError("data.palette must name the classes of a label map: camvid, cityscapes or a CSV file")
+            raise Unfit(
+                "data.palette must name the classes of a label map: camvid, cityscapes or a CSV file", "unfit-palette"
+            )
         if data.labels or data.vary_lines:
-            raise ValueError("data.labels and data.vary_lines are not for segmenters: leave them out")
+            raise Unfit(
+                "data.labels and data.vary_lines are not for segmenters: leave them out", "unfit-segmenter-data"
+            )
         if self.generator.norm == "spade":
-            raise ValueError('generator.norm "spade" modulates by a label map, which is what a segmenter has to find')
+            raise Unfit(
+                'generator.norm "spade" modulates by a label map, which is what a segmenter has to find',
+                "unfit-segmenter-spade",
+            )
         return self

@@ -7,6 +7,22 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from ganvas.errors import NO_PARAMETERS, Parameters
+
+
+class Unfit(ValueError):
+    """Settings that do not fit together; pydantic tells where they stand.
+
+    Attributes:
+        code: as of :class:`ganvas.errors.GanvasError`, which it becomes.
+        parameters: likewise.
+    """
+
+    def __init__(self, message: str, code: str, parameters: Parameters = NO_PARAMETERS) -> None:
+        super().__init__(message)
+        self.code = code
+        self.parameters = parameters
+
 
 class Settings(BaseModel):
     """Base of every table of a recipe: frozen; an unknown key, a value of another type and inf or nan are errors."""
@@ -71,7 +87,7 @@ class Train(Settings):
     @model_validator(mode="after")
     def _one_schedule(self) -> Self:
         if self.lr_decay_share and (self.lr_decay_images or self.lr_decay_start_images):
-            raise ValueError("set lr_decay_share, or lr_decay_start_images and lr_decay_images, not both")
+            raise Unfit("set lr_decay_share, or lr_decay_start_images and lr_decay_images, not both", "unfit-decay")
         return self
 
 
@@ -95,7 +111,9 @@ class AnyValidation(Settings):
     @model_validator(mode="after")
     def _knows_what_to_wait_for(self) -> Self:
         if self.patience_images and not self.metric:
-            raise ValueError("patience_images waits for a metric to improve: name one as validation.metric")
+            raise Unfit(
+                "patience_images waits for a metric to improve: name one as validation.metric", "unfit-patience"
+            )
         return self
 
 
@@ -113,11 +131,15 @@ class Recipe(Settings):
     @classmethod
     def _names_a_folder(cls, name: str) -> str:
         if not re.fullmatch(r"[\w.-]+", name) or name in (".", ".."):
-            raise ValueError(f"{name!r} cannot name a run's folder: use letters, digits, '_', '-' and '.'")
+            raise Unfit(
+                f"{name!r} cannot name a run's folder: use letters, digits, '_', '-' and '.'",
+                "unfit-name",
+                {"name": name},
+            )
         return name
 
     @model_validator(mode="after")
     def _says_how_long(self) -> Self:
         if bool(self.train.total_images) == bool(self.train.epochs):
-            raise ValueError("train: set exactly one of total_images and epochs")
+            raise Unfit("train: set exactly one of total_images and epochs", "unfit-length")
         return self

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
-from ganvas.config.settings import Adam, AnyValidation, Init, Optimisers, Recipe, Settings, Train
+from ganvas.config.settings import Adam, AnyValidation, Init, Optimisers, Recipe, Settings, Train, Unfit
 
 HINT_CHANNELS = 4  # red, green and blue of the dabs, and where they are
 # Of the discriminators, by receptive field; two more layers take a pixel each from the map, which must leave one.
@@ -168,29 +168,40 @@ class TranslateRecipe(Recipe):
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
         if self.condition not in (("picture",), ("picture", "label")):
-            raise ValueError('condition: expected ["picture"] or ["picture", "label"]')
+            raise Unfit('condition: expected ["picture"] or ["picture", "label"]', "unfit-condition")
         if self.labelled and not self.data.labels:
-            raise ValueError("condition has a label, so data.labels must say where it comes from: group or folder")
+            raise Unfit(
+                "condition has a label, so data.labels must say where it comes from: group or folder", "unfit-labels"
+            )
         if self.generator.norm == "spade" and self.data.source != "labels":
-            raise ValueError('generator.norm "spade" modulates by a label map: it needs data.source = "labels"')
+            raise Unfit(
+                'generator.norm "spade" modulates by a label map: it needs data.source = "labels"', "unfit-spade"
+            )
         if self.hints.enabled and (self.data.target != "picture" or self.data.target_channels != 3):
-            raise ValueError("hints are dabs of colour: they need a target picture of 3 channels")
+            raise Unfit("hints are dabs of colour: they need a target picture of 3 channels", "unfit-hints")
         if (
             self.validation.metric == "colour_distance"
             and self.data.target == "picture"
             and self.data.target_channels != 3
         ):
-            raise ValueError("validation.metric colour_distance compares colours: it needs targets of 3 channels")
+            raise Unfit(
+                "validation.metric colour_distance compares colours: it needs targets of 3 channels",
+                "unfit-colour-distance",
+            )
         if self.data.vary_lines and self.data.source != "picture":
-            raise ValueError("data.vary_lines varies sketches: it needs a source picture")
+            raise Unfit("data.vary_lines varies sketches: it needs a source picture", "unfit-vary-lines")
         field, coarsest = self.discriminator.receptive_field, -(-self.data.size >> (self.discriminator.scales - 1))
         if self.objective.has_discriminator and field in STRIDED_LAYERS and coarsest >> STRIDED_LAYERS[field] < 3:
-            raise ValueError(
+            raise Unfit(
                 f"discriminator.receptive_field {field} finds no patch in pictures of {coarsest} pixels (data.size "
-                f"{self.data.size}, {self.discriminator.scales} scales): choose a smaller field, or fewer scales"
+                f"{self.data.size}, {self.discriminator.scales} scales): choose a smaller field, or fewer scales",
+                "unfit-field",
+                {"field": field, "pixels": coarsest},
             )
         if "labels" in (self.data.source, self.data.target) and not self.data.palette:
-            raise ValueError("data.palette must name the classes of a label map: camvid, cityscapes or a CSV file")
+            raise Unfit(
+                "data.palette must name the classes of a label map: camvid, cityscapes or a CSV file", "unfit-palette"
+            )
         return self
 
 

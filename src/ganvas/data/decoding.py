@@ -71,7 +71,7 @@ def _unreadable(path: Path, error: Exception) -> GanvasError:
     # A file that is not there cannot be deleted; one that is locked is not to be.
     elsewhere = isinstance(error, FileNotFoundError | PermissionError | NotADirectoryError)
     remedy = "check the path and its permissions" if elsewhere else "replace or delete the file"
-    return GanvasError(f"cannot read picture '{path}': {_reason(path, error)}; {remedy}.")
+    return GanvasError(f"cannot read picture '{path}': {_reason(path, error)}; {remedy}.", "damaged-picture")
 
 
 def _open(path: Path) -> Image.Image:
@@ -165,7 +165,9 @@ def channels_of(loaded: Loaded, channels: int, background: str, name: str) -> Pi
 def _unfit(name: str, found: int, wanted: int) -> GanvasError:
     return GanvasError(
         f"{name} has {found} channels, expected {wanted} (only grey, colour and transparency are converted to 1 or 3); "
-        f"replace the file, or set data.source_channels or data.target_channels to {found}."
+        f"replace the file, or set data.source_channels or data.target_channels to {found}.",
+        "picture-channels",
+        {"found": found, "wanted": wanted},
     )
 
 

@@ -97,7 +97,8 @@ def hints_from_rgba(pixels: Pixels) -> npt.NDArray[np.float32]:
     if mask.all():
         raise UsageError(
             "the hints are opaque everywhere, expected dabs of colour on a transparent ground: "
-            "paint them on a layer of their own and save that as a PNG with transparency."
+            "paint them on a layer of their own and save that as a PNG with transparency.",
+            "hints-opaque",
         )
     colours = np.where(mask, pixels[:, :, :3].astype(np.float32) / 127.5 - 1, 0)
     return np.ascontiguousarray(np.concatenate((colours, mask), axis=2, dtype=np.float32).transpose(2, 0, 1))

@@ -263,12 +263,16 @@ def check_map(found: LabelIds, class_names: Sequence[str], ignore: int, name: st
         raise GanvasError(
             f"label map {name} looks like a photo: {found.unlike_share:.0%} of its pixels are far from every colour "
             "of the palette, expected a map of class ids or in the palette's colours; give the map (in training see "
-            "data.direction, data.source and data.palette)."
+            "data.direction, data.source and data.palette).",
+            "photo-as-map",
+            {"percent": round(100 * found.unlike_share)},
         )
     strange = strange_ids(found, len(class_names), ignore)
     if strange:
         what = strange_ids_text(strange, len(class_names))
         raise GanvasError(
             f"label map {name} holds {what}; correct the map, give data.palette more classes, "
-            "or set data.ignore to the id that means unlabelled."
+            "or set data.ignore to the id that means unlabelled.",
+            "map-ids",
+            {"most": len(class_names) - 1},
         )

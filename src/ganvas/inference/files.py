@@ -39,11 +39,16 @@ _LOSSY = (".jpg", ".jpeg")
 
 @dataclass(frozen=True)
 class Translated:
-    """What became of one picture: the files that were written, or one line that says what was wrong with it."""
+    """What became of one picture: the files that were written, or what was wrong with it."""
 
     picture: Path
     written: tuple[Path, ...] = ()
-    error: str | None = None
+    refusal: GanvasError | None = None
+
+    @property
+    def error(self) -> str | None:
+        """One line that says what was wrong."""
+        return None if self.refusal is None else str(self.refusal)
 
 
 @dataclass(frozen=True)
@@ -81,7 +86,7 @@ class Translations:
         """
         for job in self.jobs:
             written: list[Path] = []
-            error = None
+            refusal = None
             results = iter(self._draw(job.picture))
             while True:
                 # Only what goes wrong with this picture is its own; that a disk is full is not.
@@ -92,11 +97,11 @@ class Translations:
                 except StopIteration:
                     break
                 except GanvasError as found:
-                    error = str(found)
+                    refusal = found
                     break
                 atomic_write(path, data)
                 written.append(path)
-            yield Translated(job.picture, tuple(written), error)
+            yield Translated(job.picture, tuple(written), refusal)
 
 
 def find_jobs(
@@ -173,7 +178,9 @@ def as_image(pixels: Pixels, model: str) -> Image.Image:
     if pixels.shape[2] not in (1, 3):
         raise UsageError(
             f"model '{model}' draws {pixels.shape[2]} channels, which is no picture of grey or colour: "
-            "use translate_files, which writes .npy arrays"
+            "use translate_files, which writes .npy arrays",
+            "result-channels",
+            {"model": model, "channels": pixels.shape[2]},
         )
     return to_pil(pixels)
 

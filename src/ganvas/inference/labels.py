@@ -20,7 +20,11 @@ def class_index(model: str, names: Sequence[str], label: Label) -> int:
         UsageError: the model has no such class, or (without ``names``) takes no label at all.
     """
     if not names:
-        raise UsageError(f"model '{model}' takes no label: it was trained without. Leave the label out.")
+        raise UsageError(
+            f"model '{model}' takes no label: it was trained without. Leave the label out.",
+            "takes-no-label",
+            {"model": model},
+        )
     if isinstance(label, int | np.integer):
         if 0 <= label < len(names):
             return int(label)
@@ -35,7 +39,9 @@ def class_index(model: str, names: Sequence[str], label: Label) -> int:
         return folded.index(label.casefold())
     raise UsageError(
         f"model '{model}' has no class '{label}': it knows {listed(names)} "
-        f"(or 0 to {len(names) - 1}).{nearest(str(label), names)}"
+        f"(or 0 to {len(names) - 1}).{nearest(str(label), names)}",
+        "no-class",
+        {"model": model, "label": str(label), "known": listed(names)},
     )
 
 

@@ -311,13 +311,17 @@ class Model:
     def _sampler(self) -> Sampler:
         if not isinstance(self.header, LabelHeader):
             raise UsageError(
-                f"model '{self.name}' translates pictures: use `ganvas translate {self._given} PICTURE --out FOLDER`"
+                f"model '{self.name}' translates pictures: use `ganvas translate {self._given} PICTURE --out FOLDER`",
+                "translates-pictures",
+                {"model": self.name},
             )
         return Sampler(self.name, self.header, self._generator, self._device)
 
     def _translating(self) -> Translator:
         if self._translator is None:
             raise UsageError(
-                f"model '{self.name}' draws without a picture to start from: use `ganvas sample {self._given}`"
+                f"model '{self.name}' draws without a picture to start from: use `ganvas sample {self._given}`",
+                "draws-without-picture",
+                {"model": self.name},
             )
         return self._translator

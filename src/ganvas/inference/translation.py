@@ -78,7 +78,11 @@ class Translator:
         """Raise the UsageError for what this model cannot be asked, before any picture is read."""
         self._label(label)
         if hints is not None and not self.header.hints:
-            raise UsageError(f"model '{self.name}' takes no hints: it was trained without. Leave the hints out.")
+            raise UsageError(
+                f"model '{self.name}' takes no hints: it was trained without. Leave the hints out.",
+                "takes-no-hints",
+                {"model": self.name},
+            )
         if scale not in ("fit", "native"):
             raise UsageError(f"scale is {scale!r}: expected fit or native")
 
@@ -94,7 +98,9 @@ class Translator:
             )
         if not self.header.generator.dropout:
             raise UsageError(
-                f"model '{self.name}' has nothing to vary: it was trained without dropout. Leave the variations out."
+                f"model '{self.name}' has nothing to vary: it was trained without dropout. Leave the variations out.",
+                "nothing-to-vary",
+                {"model": self.name},
             )
         return whole("variations", count, 1), whole("seed", seed, 0)
 
@@ -180,7 +186,11 @@ class Translator:
         if label is not None:
             return class_index(self.name, names, label)
         if names:
-            raise UsageError(f"model '{self.name}' draws for a class: give one with --label: {listed(names)}")
+            raise UsageError(
+                f"model '{self.name}' draws for a class: give one with --label: {listed(names)}",
+                "label-needed",
+                {"model": self.name, "known": listed(names)},
+            )
         return None
 
 
@@ -241,12 +251,14 @@ def _read_hints(hints: Picture, picture: str, height: int, width: int) -> Tensor
         found = f"{loaded.dtype} of shape {loaded.shape}"
     if loaded.dtype != np.uint8 or loaded.ndim != 3 or loaded.shape[2] != 4:
         raise UsageError(
-            f"{name} has no transparency ({found}): expected RGBA, colour where a dab is and transparent elsewhere"
+            f"{name} has no transparency ({found}): expected RGBA, colour where a dab is and transparent elsewhere",
+            "hints-opaque",
         )
     if loaded.shape[:2] != (height, width):
         raise UsageError(
             f"{name} has {loaded.shape[1]} x {loaded.shape[0]} pixels, {picture} has {width} x {height}: "
-            "draw the dabs on a transparent picture of the same size"
+            "draw the dabs on a transparent picture of the same size",
+            "hints-size",
         )
     return torch.as_tensor(hints_from_rgba(loaded))
 
@@ -256,7 +268,7 @@ def _upright(image: Image.Image) -> Image.Image:
         return ImageOps.exif_transpose(image)
     except Exception as error:
         # As files do: decoders fail with almost any type on damaged data, which Pillow reads only now.
-        raise GanvasError(f"the picture cannot be decoded: {error}") from error
+        raise GanvasError(f"the picture cannot be decoded: {error}", "damaged-picture") from error
 
 
 def called(picture: Picture, otherwise: str) -> str:

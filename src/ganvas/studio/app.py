@@ -28,11 +28,6 @@ from ganvas.studio.telemetry import Telemetry, Timed
 from ganvas.studio.uploads import BodyLimit
 from ganvas.studio.workers import Pool
 
-NO_PAGE = (
-    "the studio's page has not been built: run `make web` in the source checkout, which needs Node 20.19 or newer, and "
-    "then install again unless it was installed by `pip install --editable`"
-)
-
 
 class Health(BaseModel):
     """The studio answers."""
@@ -50,7 +45,7 @@ def create_app(settings: Settings) -> FastAPI:
         catalogue=Catalogue(settings.runs),
         pool=pool,
         jobs=Jobs(pool, settings.limits),
-        runs=Runs(settings.runs),
+        runs=Runs(settings.runs, alone=settings.token is None),
         streams=Streams(settings.limits.streams),
         closing=threading.Event(),
     )
@@ -118,7 +113,7 @@ def _add_page(app: FastAPI, settings: Settings) -> None:
         if path.startswith("api/"):
             raise HTTPException(404)
         if not (settings.static / "index.html").is_file():
-            raise ProblemError("not-found", NO_PAGE)
+            raise ProblemError("no-page")
         response = await page.get_response(page.get_path(request.scope), request.scope)
         # The build names what it makes by its content, except for the page itself.
         response.headers["Cache-Control"] = (

@@ -99,7 +99,7 @@ class Catalogue:
                 return entry
         entries = {entry.name: entry for entry in self.entries()}
         if name not in entries:
-            raise ProblemError("not-found", f"no model '{name:.80}'.{nearest(name[:80], entries)}")
+            raise ProblemError("no-model", {"model": name, "hint": nearest(name[:80], entries)})
         return entries[name]
 
 
@@ -142,13 +142,13 @@ def header_of(entry: Entry) -> ModelHeader:
     """The header of a model's file.
 
     Raises:
-        ProblemError: "failed" where it is damaged or gone.
+        ProblemError: "model-unusable" where it is damaged or gone.
     """
     try:
         found = entry.path.stat()
         return _header(entry.path, found.st_mtime_ns, found.st_size)
     except (GanvasError, OSError) as error:
-        raise ProblemError("failed", str(error)) from error
+        raise ProblemError("model-unusable", {"reason": str(error)}) from error
 
 
 @lru_cache(maxsize=256)

@@ -71,8 +71,7 @@ class Guard:
             log.exception("%s %r failed", scope["method"], scope["path"])  # %r: a path may hold codes for terminals
             if started:
                 raise
-            detail = "an unforeseen error, which the studio's terminal shows; please report it"
-            await ProblemError("failed", detail).response()(scope, receive, answer)
+            await ProblemError("unforeseen").response()(scope, receive, answer)
 
     def _admission(self, scope: Scope) -> RedirectResponse | None:
         """Where the address holds the token: a cookie instead, so that it stands in no history."""
@@ -88,16 +87,14 @@ class Guard:
         host = headers.get("host", "")
         # With a token the name may be any, of a proxy for example: a page that has its name point here has no cookie.
         if self._token is None and not is_loopback(_name(host)):
-            raise ProblemError(
-                "forbidden", f"the Host header is '{host:.80}', expected localhost: open the address that was printed"
-            )
+            raise ProblemError("wrong-host", {"host": host})
         origin = headers.get("origin")
         if origin is not None and _place(origin) != host.casefold():
-            raise ProblemError("forbidden", f"a page of '{origin:.80}' may not use the studio")
+            raise ProblemError("wrong-origin", {"origin": origin})
         if headers.get("sec-fetch-site") in ("cross-site", "same-site") and not _opens_the_page(scope, headers):
-            raise ProblemError("forbidden", "a page of another origin may not use the studio")
+            raise ProblemError("cross-site")
         if self._token is not None and scope["path"] not in OPEN and not self._has_token(headers):
-            raise ProblemError("unauthorised", "open the address with ?token= that `ganvas studio` was started with")
+            raise ProblemError("token-needed")
 
     def _has_token(self, headers: Headers) -> bool:
         scheme, _, bearer = headers.get("authorization", "").partition(" ")

@@ -20,7 +20,7 @@ from ganvas.studio.model_routes import Name
 from ganvas.studio.problems import ProblemError, Responses
 from ganvas.studio.settings import Limits
 from ganvas.studio.state import NO_PLACE, State, Studio, listening
-from ganvas.studio.uploads import kind_of
+from ganvas.studio.uploads import check_bytes, kind_of
 
 LOOK_SECONDS = 0.1
 router = APIRouter(prefix="/api", tags=["files"])
@@ -37,7 +37,8 @@ OneJob = Annotated[Job, Depends(_job)]
 @router.post(
     "/models/{name}/files",
     status_code=202,
-    form_limits={"max_files": Limits().files},
+    # Beyond the studio's own limit, which is told with what to do.
+    form_limits={"max_files": 10 * Limits().files},
     responses={
         404: {"description": "No such model"},
         413: {"description": "Too many bytes or pixels"},
@@ -52,16 +53,16 @@ async def start(
     label: Annotated[str | None, Form(max_length=255, description="the class, where the model takes one")] = None,
 ) -> JobProgress:
     """Translate many pictures; what is no picture is told of in the job's progress, and the rest goes on."""
+    if len(files) > (most := studio.settings.limits.files):
+        raise ProblemError("files-many", {"count": len(files), "most": most})
     entry = studio.catalogue.find(name)
     info = describe(entry)
     if info.task != "translate":
-        raise ProblemError("invalid", f"model '{name}' draws without a picture to start from")
+        raise ProblemError("draws-without-picture", {"model": name})
     if label is not None:
         class_index(name, info.class_names, label)
     elif info.class_names:
-        raise ProblemError(
-            "invalid", f"model '{name}' draws for a class: give label, one of {listed(info.class_names)}"
-        )
+        raise ProblemError("label-needed", {"model": name, "known": listed(info.class_names)})
     return (await run_in_threadpool(_start, studio, entry.path, files, label)).progress
 
 
@@ -75,7 +76,7 @@ def _start(studio: State, model: FilePath, files: list[UploadFile], label: str |
             try:
                 name = _store(file, given, folder / "in", names, studio.settings.limits)
             except ProblemError as problem:
-                refused.append(FailedFile(name=given, reason=problem.detail))
+                refused.append(FailedFile(name=given, reason=problem.detail, **dict(problem.reason)))
                 if len(refused) == len(files):
                     raise
             else:
@@ -88,9 +89,9 @@ def _start(studio: State, model: FilePath, files: list[UploadFile], label: str |
 
 def _store(file: UploadFile, given: str, folder: FilePath, names: dict[str, str], limits: Limits) -> str:
     """Put an upload into ``folder``, and return what it is called there."""
-    if (file.size or 0) > limits.picture_bytes:
-        raise ProblemError("too-large", f"'{given:.80}' has more than {limits.picture_bytes >> 20} MB")
-    ending = kind_of(file.file, f"'{given:.80}'", limits)
+    called = f"'{given:.80}'"
+    check_bytes(file, called, limits)
+    ending = kind_of(file.file, called, limits)
     file.file.seek(0)
     name = stored_name(given, ending, names)
     with (folder / name).open("wb") as stored:
@@ -131,7 +132,9 @@ async def events(studio: Studio, job: OneJob) -> AsyncIterator[ServerSentEvent]:
 def result(job: OneJob) -> FileResponse:
     """The translated pictures."""
     if job.state != "done":
-        raise ProblemError("conflict", job.message or f"{job.done} of {job.total} pictures are done: wait for the rest")
+        if job.state == "failed":
+            raise ProblemError("job-failed", {"reason": job.message})
+        raise ProblemError("job-running", {"done": job.done, "total": job.total})
     return FileResponse(job.result, media_type="application/zip", filename="ganvas.zip")
 
 

@@ -21,11 +21,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from ganvas.errors import GanvasError
 from ganvas.inference import Model, Translated, Translations
-from ganvas.studio.problems import ProblemError
+from ganvas.studio.problems import ProblemError, Reason
 from ganvas.studio.settings import Limits
 from ganvas.studio.workers import Pool
 
@@ -36,14 +36,14 @@ NAME_BYTES = 200
 BUSY_SECONDS = 0.5
 
 
-class FailedFile(BaseModel):
+class FailedFile(Reason):
     """A picture that could not be translated."""
 
     name: str
-    reason: str
+    reason: str = Field(description="one line for people")
 
 
-class JobProgress(BaseModel):
+class JobProgress(Reason):
     """How far a job is."""
 
     id: str
@@ -65,6 +65,7 @@ class Job:
     done: int = 0
     failed: tuple[FailedFile, ...] = ()
     message: str = ""
+    why: Reason = field(default_factory=Reason)
     ended: float | None = None
     cancelled: threading.Event = field(default_factory=threading.Event)
 
@@ -78,6 +79,7 @@ class Job:
             total=self.total,
             failed=list(self.failed),
             message=self.message,
+            **dict(self.why),
         )
 
     @property
@@ -107,7 +109,7 @@ class Jobs:
             if self._root is None:
                 self._root = Path(tempfile.mkdtemp(prefix="ganvas-studio-"))
             if len(list(self._root.iterdir())) >= self._limits.jobs:
-                raise ProblemError("busy", f"{self._limits.jobs} jobs are kept: wait, or delete one")
+                raise ProblemError("jobs-full", {"count": self._limits.jobs})
             folder = self._root / secrets.token_hex(16)
             (folder / "in").mkdir(parents=True)
             return folder
@@ -144,7 +146,7 @@ class Jobs:
         with self._lock:
             self._expire()
             if id not in self._jobs:
-                raise ProblemError("not-found", f"no job '{id:.80}': finished ones are kept for a while only")
+                raise ProblemError("no-job", {"job": id})
             return self._jobs[id]
 
     def delete(self, id: str) -> None:
@@ -177,17 +179,17 @@ class Jobs:
     def _run(self, job: Job, model: Path, names: dict[str, str], label: str | None) -> None:
         try:
             for done in self._translated(job, model, len(names), label):
-                if done.error is not None:
+                if done.refusal is not None:
                     name = names.get(done.picture.name, done.picture.name)
-                    # The message names the file by where it lay here, which is nobody's concern.
-                    reason = done.error.replace(str(done.picture), name)
-                    job.failed = (*job.failed, FailedFile(name=name, reason=reason))
+                    told = _told(done.refusal, str(done.picture), name)
+                    job.failed = (*job.failed, FailedFile(name=name, reason=told.detail, **dict(told.reason)))
                 job.done += 1
             if not job.cancelled.is_set():
                 _pack(job.folder / "out", job.result)
                 job.state = "done"
         except (GanvasError, ProblemError, OSError) as error:
-            job.message = str(error).replace(f"{job.folder}{os.sep}", "")
+            told = error if isinstance(error, ProblemError) else _told(error, f"{job.folder}{os.sep}", "")
+            job.message, job.why = told.detail, told.reason
             job.state = "failed"
         finally:
             if job.state == "running":
@@ -226,6 +228,12 @@ class Jobs:
                 if isinstance(found, Translated):
                     yield found
                 break
+
+
+def _told(error: GanvasError | OSError, place: str, name: str) -> ProblemError:
+    """The error without where the files lie here, which is nobody's concern."""
+    known = error if isinstance(error, GanvasError) else GanvasError(str(error))
+    return ProblemError.of(GanvasError(str(known).replace(place, name), known.code, known.parameters))
 
 
 def stored_name(name: str, ending: str, taken: dict[str, str]) -> str:

@@ -59,6 +59,9 @@ class SampleRequest(Strict):
     seed: Seed = 0
     between: Between | None = None
     same_noise: bool = Field(False, strict=True)
+    page: Annotated[str, Field(min_length=1, max_length=64)] | None = Field(
+        None, description="the open page: latest wins"
+    )
 
     @model_validator(mode="after")
     def _one_way(self) -> Self:
@@ -104,7 +107,7 @@ def example(studio: Studio, name: Name, number: Annotated[int, Path(ge=0, le=999
     """A source to try the model with, drawn for ganvas."""
     found = examples_for(header_of(studio.catalogue.find(name)))
     if number >= len(found):
-        raise ProblemError("not-found", f"no example {number}: there are {len(found)}")
+        raise ProblemError("no-example", {"number": number, "count": len(found)})
     return FileResponse(found[number], media_type="image/png")
 
 
@@ -158,13 +161,14 @@ async def translate(
     "/{name}/sample",
     responses={
         404: {"description": "No such model"},
+        409: {"description": "A newer request of the same page came first"},
         503: {"description": "Too many drawings wait; see Retry-After"},
     },
 )
 async def sample(request: Request, studio: Studio, name: Name, wanted: SampleRequest) -> Sampled:
     """Draw from labels and noise; the same request gives the same pictures."""
     path = studio.catalogue.find(name).path
-    return await drawn(request, studio.pool.submit(path, lambda model: _sampled(model, wanted)))
+    return await drawn(request, studio.pool.submit(path, lambda model: _sampled(model, wanted), page=wanted.page))
 
 
 def _sampled(model: Model, wanted: SampleRequest) -> Sampled:

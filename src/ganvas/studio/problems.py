@@ -1,4 +1,4 @@
-"""Errors as ``application/problem+json`` (RFC 9457): one kind, one status, one line that says what to do."""
+"""Errors as ``application/problem+json`` (RFC 9457): one kind, one status, one line that says what to do, its code."""
 
 from __future__ import annotations
 
@@ -12,27 +12,21 @@ from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
 
-from ganvas.errors import GanvasError
+from ganvas.errors import NO_PARAMETERS, GanvasError, Parameters
+from ganvas.studio.codes import CODES, KINDS, OTHER
 
 MEDIA_TYPE = "application/problem+json"
 Responses = dict[int | str, dict[str, Any]]  # what FastAPI takes to describe answers
-# Kind -> (status, title).
-KINDS = {
-    "unauthorised": (401, "A token is needed"),
-    "forbidden": (403, "Not from there"),
-    "not-found": (404, "Not found"),
-    "superseded": (409, "A newer request took its place"),
-    "conflict": (409, "Not now"),
-    "too-large": (413, "Too large"),
-    "not-a-picture": (415, "Not a picture"),
-    "invalid": (422, "Cannot be done as asked"),
-    "failed": (500, "The studio failed"),
-    "not-here": (501, "Not on this system"),
-    "busy": (503, "Too much at once"),
-}
 
 
-class Problem(BaseModel):
+class Reason(BaseModel):
+    """Why something was refused, for who has words of their own for it."""
+
+    code: str = Field("", description="stable name of the reason; empty where there is none, or nothing failed")
+    parameters: dict[str, str | int | float] = Field({}, description="what the reason is about, by name")
+
+
+class Problem(Reason):
     """What went wrong."""
 
     type: str = Field(description=f"{', '.join(KINDS)}; about:blank for what HTTP itself has a name for")
@@ -42,13 +36,21 @@ class Problem(BaseModel):
 
 
 class ProblemError(Exception):
-    """Ends a request with a problem of one of :data:`KINDS`."""
+    """Ends a request with a problem of one of :data:`ganvas.studio.codes.CODES`, or of the model's own."""
 
-    def __init__(self, kind: str, detail: str) -> None:
-        # One line that can be sent, whatever was sent and stands in it: JSON has halves of letters, UTF-8 has none.
-        self.detail = " ".join(detail.split()).encode("utf-8", "replace").decode()
+    def __init__(self, code: str, parameters: Parameters = NO_PARAMETERS) -> None:
+        self.kind, text = CODES[code]
+        self.reason = _reason(code, parameters)
+        self.detail = str(_sendable(text.format_map(parameters)))
         super().__init__(self.detail)
-        self.kind = kind
+
+    @classmethod
+    def of(cls, error: GanvasError) -> ProblemError:
+        """What the package refused, with its own code where it has one."""
+        problem = cls(OTHER, {"reason": str(error)})
+        if error.code:
+            problem.reason = _reason(error.code, error.parameters)
+        return problem
 
     def response(self) -> Response:
         """The answer."""
@@ -56,7 +58,25 @@ class ProblemError(Exception):
         headers = {"Retry-After": "1"} if self.kind == "busy" else {}
         if self.kind == "unauthorised":
             headers["WWW-Authenticate"] = "Bearer"
-        return _response(Problem(type=self.kind, title=title, status=status, detail=self.detail), headers)
+        problem = Problem(type=self.kind, title=title, status=status, detail=self.detail, **dict(self.reason))
+        return _response(problem, headers)
+
+
+class ProblemInBody(HTTPException):
+    """A problem that is found while FastAPI reads a body, which lets no other kind of error through."""
+
+    def __init__(self, problem: ProblemError) -> None:
+        super().__init__(KINDS[problem.kind][0])
+        self.problem = problem
+
+
+def _reason(code: str, parameters: Parameters) -> Reason:
+    return Reason(code=code, parameters={name: _sendable(value) for name, value in parameters.items()})
+
+
+def _sendable(value: str | int | float) -> str | int | float:
+    """One line that can be sent, whatever was sent and stands in it: JSON has halves of letters, UTF-8 has none."""
+    return " ".join(value.split()).encode("utf-8", "replace").decode() if isinstance(value, str) else value
 
 
 def add_handlers(app: FastAPI) -> None:
@@ -68,17 +88,18 @@ def add_handlers(app: FastAPI) -> None:
 
     @app.exception_handler(GanvasError)
     def _ganvas(request: Request, error: GanvasError) -> Response:
-        return ProblemError("invalid", str(error)).response()
+        return ProblemError.of(error).response()
 
     @app.exception_handler(RequestValidationError)
     def _validation(request: Request, error: RequestValidationError) -> Response:
-        return ProblemError("invalid", _first(error.errors())).response()
+        return _first(error.errors()).response()
 
     @app.exception_handler(HTTPException)
     def _http(request: Request, error: HTTPException) -> Response:
-        known = {404: ("not-found", "there is nothing at this address"), 413: ("too-large", str(error.detail))}
-        if error.status_code in known:
-            return ProblemError(*known[error.status_code]).response()
+        if isinstance(error, ProblemInBody):
+            return error.problem.response()
+        if error.status_code == 404:
+            return ProblemError("no-address").response()
         title = HTTPStatus(error.status_code).phrase
         problem = Problem(type="about:blank", title=title, status=error.status_code, detail=str(error.detail))
         return _response(problem, error.headers or {})
@@ -88,12 +109,11 @@ def _response(problem: Problem, headers: Mapping[str, str]) -> Response:
     return JSONResponse(problem.model_dump(), problem.status, headers, MEDIA_TYPE)
 
 
-def _first(errors: Any) -> str:
-    """The first of pydantic's findings on one line, the key as people write it."""
-    problem = errors[0]
-    where = ".".join(str(part) for part in problem["loc"][1:])
-    message = str(problem["msg"]).removeprefix("Value error, ")
-    return f"{where}: {message}" if where else message
+def _first(errors: Any) -> ProblemError:
+    """The first of pydantic's findings, the key as people write it."""
+    found = errors[0]
+    where = ".".join(str(part) for part in found["loc"][1:]) or "the request"
+    return ProblemError("bad-request", {"where": where, "reason": str(found["msg"]).removeprefix("Value error, ")})
 
 
 def describe_problems(schema: dict[str, Any]) -> None:

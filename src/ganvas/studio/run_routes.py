@@ -87,7 +87,7 @@ def list_recipes() -> list[RecipeInfo]:
 @router.get("/recipes/{name}", responses=NO_RECIPE)
 def read_recipe(name: RecipeName) -> RecipeDetail:
     """A recipe with every key spelled out, and the schema to make a form of."""
-    _check_recipe(name, "not-found")
+    _check_recipe(name, "no-recipe")
     recipe = load_recipe(name)
     return RecipeDetail(recipe=recipe.model_dump(mode="json"), schema=type(recipe).model_json_schema())
 
@@ -105,7 +105,7 @@ def list_runs(studio: Studio) -> list[RunInfo]:
 )
 def start_run(studio: Studio, wanted: Annotated[RunRequest, Body()]) -> RunInfo:
     """Start a run, as a process that goes on without the page and without the studio."""
-    _check_recipe(wanted.recipe, "invalid")
+    _check_recipe(wanted.recipe, "unknown-recipe")
     return studio.runs.start(wanted.name, wanted.recipe, wanted.settings, wanted.data)
 
 
@@ -169,7 +169,7 @@ def sample_sheet(studio: Studio, name: RunName, images: Annotated[int, Path(ge=0
     folder = studio.runs.path(name)
     file = FilePath(SAMPLES) / f"{images:010d}.png"
     if not is_inside(folder, file):
-        raise ProblemError("not-found", f"run '{name:.80}' has no samples of {images:,} images")
+        raise ProblemError("no-samples", {"run": name, "images": images})
     return FileResponse(folder / file, media_type="image/png")
 
 
@@ -185,10 +185,10 @@ def resume_run(studio: Studio, name: RunName) -> RunInfo:
     return studio.runs.resume(name)
 
 
-def _check_recipe(name: str, kind: str) -> None:
+def _check_recipe(name: str, code: str) -> None:
     """Only shipped recipes: a name is never taken for a file."""
     if name not in recipe_names():
-        raise ProblemError(kind, f"no recipe '{name:.80}'.{nearest(name, recipe_names())}")
+        raise ProblemError(code, {"recipe": name, "hint": nearest(name, recipe_names())})
 
 
 def _samples(folder: FilePath) -> list[int]:

@@ -25,11 +25,11 @@ from typing import IO, Any, Literal
 import tomli_w
 from pydantic import BaseModel, Field
 
-from ganvas.config import Recipe, load_recipe
+from ganvas.config import load_recipe
 from ganvas.files import atomic_write
-from ganvas.inference import shipped_models
 from ganvas.studio.catalogue import children
-from ganvas.studio.problems import ProblemError
+from ganvas.studio.paths import check_paths
+from ganvas.studio.problems import ProblemError, Reason
 from ganvas.training.folder import ENVIRONMENT, RECIPE, STATS
 
 RunState = Literal["running", "stopped", "complete", "failed"]
@@ -42,7 +42,7 @@ _STOPPED = "stopped at "
 QUIET_SECONDS = 120
 
 
-class RunInfo(BaseModel):
+class RunInfo(Reason):
     """A run and how far it is."""
 
     name: str
@@ -63,10 +63,16 @@ class Started(BaseModel):
 
 
 class Runs:
-    """The runs of one folder."""
+    """The runs of one folder.
 
-    def __init__(self, folder: Path) -> None:
+    Args:
+        folder: of the runs.
+        alone: only this machine can connect, so that data may lie anywhere.
+    """
+
+    def __init__(self, folder: Path, *, alone: bool = False) -> None:
         self.folder = folder
+        self._alone = alone
         self._lock = threading.Lock()
         self._locks = threading.Lock()  # around those of files, so that looking at one is never in the way of taking it
         # Of this studio's own processes; asking them lets the system forget the ended ones.
@@ -110,33 +116,22 @@ class Runs:
 
         Raises:
             UsageError: an unknown key or a wrong value.
-            ProblemError: a name that is taken or is none, data that are not there.
+            ProblemError: a name that is taken or is none, data that are not there, a path that leads elsewhere than a
+                page may.
         """
         if not re.fullmatch(NAME, name):
-            raise ProblemError(
-                "invalid", f"'{name:.80}' cannot name a run: use letters, digits, '_', '-' and '.', at most 100"
-            )
+            raise ProblemError("run-name", {"run": name})
         changes = [f"{key}={_toml(value)}" for key, value in settings.items()]
         if data is not None:
             changes.append(f"data.path={_toml(data)}")
-        checked = load_recipe(recipe, changes)
-        _check_data(checked)
-        self._check_start(checked.init.model)
+        check_paths(load_recipe(recipe, changes), self.folder, alone=self._alone)
         arguments = [recipe, *(word for change in changes for word in ("--set", change))]
         with self._lock:
             # A run that failed before it wrote anything leaves its name.
             if (self.folder / name).exists() or self._process(name) is not None:
-                raise ProblemError("conflict", f"there is a run or folder '{name}' already: choose another name")
+                raise ProblemError("name-taken", {"run": name})
             self._launch(name, Started(pid=0, recipe=recipe, arguments=arguments))
         return self._info(name)
-
-    def _check_start(self, model: str) -> None:
-        """Weights to start from are a shipped model's or a run's of this folder, whichever paths there are besides."""
-        inside = Path(model).resolve().is_relative_to(self.folder.resolve())
-        if model and model not in shipped_models() and not inside:
-            raise ProblemError(
-                "invalid", f"init.model '{model:.80}' is neither a shipped model nor in the runs' folder"
-            )
 
     def stop(self, name: str) -> RunInfo:
         """Ask a run to finish its step, save and end; it does so soon, not at once, however often it is asked.
@@ -146,10 +141,10 @@ class Runs:
         """
         info = self.find(name)
         if info.state != "running":
-            raise ProblemError("conflict", f"run '{name}' is not under way: it is {info.state}")
+            raise ProblemError("run-not-running", {"run": name, "state": info.state})
         pid = self._process(name)
         if pid is None:
-            raise ProblemError("conflict", f"run '{name}' was started elsewhere: stop it there, by Ctrl-C")
+            raise ProblemError("run-elsewhere", {"run": name})
         # A second signal would end it at once, with nothing saved.
         with self._lock:
             if self._asked.get(name) != pid:
@@ -167,26 +162,26 @@ class Runs:
         with self._lock:
             info = self.find(name)
             if info.state in ("running", "complete"):
-                raise ProblemError("conflict", f"run '{name}' is {info.state}")
+                raise ProblemError(f"run-{info.state}", {"run": name})
             own = self.folder / name / RECIPE
             started = self._started(name)
             # The run's own recipe says all; a run that ended before it was written begins anew.
             if own.is_file():
                 started = Started(pid=0, recipe=info.recipe, arguments=[str(own.absolute())])
             elif started is None:
-                raise ProblemError("conflict", f"run '{name}' has no recipe.toml to go on with")
+                raise ProblemError("run-without-recipe", {"run": name})
             self._launch(name, started)
         return self._info(name)
 
     def _known(self, name: str) -> str:
         if name not in self.names():
-            raise ProblemError("not-found", f"no run '{name:.80}'")
+            raise ProblemError("no-run", {"run": name})
         return name
 
     def _launch(self, name: str, started: Started) -> None:
         """Start ``ganvas train``, holding the run's lock, apart from this process and behind whoever draws."""
         if sys.platform == "win32":
-            raise ProblemError("not-here", "runs are started by the studio on Linux and macOS: use `ganvas train`")
+            raise ProblemError("no-training")
         own = self.folder / OWN
         own.mkdir(parents=True, exist_ok=True)
         command = [sys.executable, "-m", "ganvas", "train", *started.arguments]
@@ -195,7 +190,7 @@ class Runs:
             command = [nice, "-n", "10", *command]
         with self._locks, (own / f"{name}.lock").open("wb") as lock:
             if not _is_free(lock, exclusive=True):
-                raise ProblemError("conflict", f"run '{name}' is running")
+                raise ProblemError("run-running", {"run": name})
             # Emptied under the lock alone: it may be the log of a process that another studio has just started.
             with (own / f"{name}.log").open("wb") as log:
                 process = subprocess.Popen(
@@ -253,12 +248,12 @@ class Runs:
         images = int(last.get("images", 0))
         started = self._started(name)
         state: RunState = "running"
-        why = ""
+        why: str | ProblemError = ""
         if not running:
             # A run may also end early, when patience with its metric runs out.
             complete = bool(last.get("finished")) or (total is not None and images >= total)
             log = self.folder / OWN / f"{name}.log"
-            why = "" if complete else _why_failed(log, folder / STATS, asked=name in self._asked)
+            why = "" if complete else self._why_failed(log, folder / STATS, asked=name in self._asked)
             state = "complete" if complete else "failed" if why else "stopped"
         speed = last.get("images_per_second")
         return RunInfo(
@@ -268,19 +263,35 @@ class Runs:
             images=images,
             total_images=total,
             images_per_second=speed if isinstance(speed, int | float) else None,
-            # As people see the runs here: by their names, not by where they lie.
-            message=why.replace(f"{self.folder.absolute()}{os.sep}", ""),
+            message=str(why),
+            **(dict(why.reason) if isinstance(why, ProblemError) else {}),
         )
+
+    def _why_failed(self, log: Path, stats: Path, *, asked: bool) -> str | ProblemError:
+        """Why a run of a studio's that has ended did not end well; empty where it was stopped, or nothing is known.
+
+        One that is ``asked`` to stop before it listens for that ends at once and says nothing.
+        """
+        try:
+            # Trained on elsewhere since: how that ended stands in no log.
+            if stats.is_file() and stats.stat().st_mtime > log.stat().st_mtime + QUIET_SECONDS:
+                return ""
+        except OSError:
+            return ""
+        # As people see the runs here: by their names, not by where they lie.
+        here = f"{self.folder.absolute()}{os.sep}"
+        if said := _last_words(log):
+            return "" if said.startswith(_STOPPED) else said.replace(here, "")
+        if asked:
+            return ""
+        lines = [line.strip() for line in _tail(log) if line.strip()]
+        if not lines:
+            return ProblemError("run-killed-mute")
+        return ProblemError("run-killed", {"line": lines[-1].replace(here, "")})
 
 
 def _is_run(path: Path) -> bool:
     return path.is_dir() and any((path / part).is_file() for part in (RECIPE, ENVIRONMENT, STATS))
-
-
-def _check_data(recipe: Recipe) -> None:
-    path = getattr(getattr(recipe, "data", None), "path", "")
-    if path and not os.path.exists(path):  # which, unlike pathlib, is false of what can be no path
-        raise ProblemError("invalid", f"data.path: there is nothing at '{path}'")
 
 
 def _toml(value: Any) -> str:
@@ -340,26 +351,6 @@ def _last_record(path: Path) -> dict[str, Any]:
             if isinstance(record, dict) and isinstance(record.get("images"), int):
                 return record
     return {}
-
-
-def _why_failed(log: Path, stats: Path, *, asked: bool) -> str:
-    """Why a run of a studio's that has ended did not end well; empty where it was stopped, or nothing is known.
-
-    One that is ``asked`` to stop before it listens for that ends at once and says nothing.
-    """
-    try:
-        # Trained on elsewhere since: how that ended stands in no log.
-        if stats.is_file() and stats.stat().st_mtime > log.stat().st_mtime + QUIET_SECONDS:
-            return ""
-    except OSError:
-        return ""
-    if said := _last_words(log):
-        return "" if said.startswith(_STOPPED) else said
-    if asked:
-        return ""
-    lines = [line.strip() for line in _tail(log) if line.strip()]
-    last = f"the last line of its log: {lines[-1]}" if lines else "its log is empty"
-    return f"it ended without saying why, as what is killed does; {last}"
 
 
 def _last_words(log: Path) -> str:

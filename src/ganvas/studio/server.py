@@ -13,7 +13,8 @@ import torch
 import uvicorn
 
 from ganvas.errors import GanvasError
-from ganvas.studio.app import NO_PAGE, create_app
+from ganvas.studio.app import create_app
+from ganvas.studio.codes import CODES
 from ganvas.studio.settings import Settings
 
 # More do not make the small networks here faster, and leave nothing to other programs.
@@ -33,7 +34,7 @@ def serve(settings: Settings, *, browser: bool, tell: Callable[[str], None]) -> 
         GanvasError: the page has not been built, or the address cannot be listened at.
     """
     if not (settings.static / "index.html").is_file():
-        raise GanvasError(NO_PAGE)
+        raise GanvasError(CODES["no-page"][1])
     listening = listen(settings)
     settings = replace(settings, port=listening.getsockname()[1])
     if "OMP_NUM_THREADS" not in os.environ:

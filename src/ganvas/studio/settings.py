@@ -19,6 +19,7 @@ class Limits:
     Attributes:
         picture_bytes: of an uploaded picture, packed.
         picture_pixels: of one, unpacked; known from its header before anything is unpacked.
+        picture_side: of one, the longer.
         picture_aspect: of its longer side to the shorter: models work on squares, and widen a strip of one pixel to
             many times what it holds.
         files: pictures of one job.
@@ -33,6 +34,7 @@ class Limits:
 
     picture_bytes: int = 20 << 20
     picture_pixels: int = 1 << 24
+    picture_side: int = 8192
     picture_aspect: int = 32
     files: int = 200
     files_bytes: int = 200 << 20

@@ -36,10 +36,10 @@ class Streams:
         """A place, until it is left.
 
         Raises:
-            ProblemError: "busy" where there is none.
+            ProblemError: "streams-full" where there is none.
         """
         if self.open >= self._most:
-            raise ProblemError("busy", f"{self.open} pages listen to the studio, and no more may: close one of them")
+            raise ProblemError("streams-full", {"count": self.open})
         self.open += 1
         try:
             yield
@@ -83,7 +83,7 @@ async def drawn(request: Request, future: Future[Drawn]) -> Drawn:
     """What ``future`` brings; forgotten where the page has gone in the meantime.
 
     Raises:
-        ProblemError: as the worker does, or "superseded" for a page that is no longer there to read it.
+        ProblemError: as the worker does, or "page-gone" for a page that is no longer there to read it.
     """
     waiting = asyncio.wrap_future(future)
     gone = asyncio.ensure_future(_gone(request))
@@ -91,9 +91,9 @@ async def drawn(request: Request, future: Future[Drawn]) -> Drawn:
         both: set[asyncio.Future[Any]] = {waiting, gone}
         await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
         if not waiting.done():
-            raise ProblemError("superseded", "the page went away")
+            raise ProblemError("page-gone")
         if waiting.cancelled():
-            raise ProblemError("busy", "the studio is being closed, or has unloaded the model: try again")
+            raise ProblemError("closing")
         return waiting.result()
     finally:
         waiting.cancel()

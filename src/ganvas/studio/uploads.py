@@ -8,10 +8,9 @@ from typing import BinaryIO
 from fastapi import UploadFile
 from PIL import Image, UnidentifiedImageError
 from starlette.datastructures import Headers
-from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from ganvas.studio.problems import ProblemError
+from ganvas.studio.problems import ProblemError, ProblemInBody
 from ganvas.studio.settings import Limits
 
 # Pillow reads many more; these are what browsers and cameras write, and no decoder of another one is ever run.
@@ -37,10 +36,10 @@ class BodyLimit:
             return
         path: str = scope["path"]
         most = next((most for ending, most in self._most.items() if path.endswith(ending)), JSON_BYTES)
-        told = f"the request has more than the {most:,} bytes that are taken here"
+        told = ProblemError("body-bytes", {"most": most})
         announced = Headers(scope=scope).get("content-length", "")
         if announced.isdecimal() and int(announced) > most:
-            raise ProblemError("too-large", told)
+            raise told
         seen = 0
 
         async def counted() -> Message:
@@ -48,8 +47,7 @@ class BodyLimit:
             message = await receive()
             seen += len(message.get("body", b""))
             if seen > most:
-                # FastAPI lets no other kind of error through while it reads.
-                raise HTTPException(413, told)
+                raise ProblemInBody(told)
             return message
 
         await self._app(scope, counted, send)
@@ -59,7 +57,7 @@ def kind_of(file: BinaryIO, name: str, limits: Limits) -> str:
     """The ending for what ``file`` holds, after checking that it is a picture of a size to work with.
 
     Raises:
-        ProblemError: "not-a-picture", "too-large" or, of a strip, "invalid"; ``name`` stands in the line.
+        ProblemError: it is none, or too large, or a strip; ``name`` stands in the line.
     """
     with opened(file, name, limits) as image:
         # A camera's JPEG with a second picture in it is a format of its own to Pillow (MPO).
@@ -75,33 +73,41 @@ def opened(file: BinaryIO, name: str, limits: Limits) -> Image.Image:
     try:
         image = Image.open(file, formats=tuple(KINDS))
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
-        raise _too_many_pixels(name, "far more", limits) from None
+        raise ProblemError("picture-bomb", {"picture": name, "most": limits.picture_pixels}) from None
     except UnidentifiedImageError:
-        raise ProblemError("not-a-picture", f"{name} is no picture: expected {', '.join(KINDS)}") from None
+        raise ProblemError("not-a-picture", {"picture": name, "kinds": ", ".join(KINDS)}) from None
     except Exception as error:
         # On damaged files decoders fail with almost any type (OSError, SyntaxError, struct.error, ...).
-        raise ProblemError("not-a-picture", f"{name} cannot be read as a picture ({error!s:.80})") from error
+        raise ProblemError("unreadable-picture", {"picture": name, "reason": str(error)}) from error
     width, height = image.size
+    size: dict[str, str | int] = {"picture": name, "width": width, "height": height}
     if width * height > limits.picture_pixels:
-        raise _too_many_pixels(name, f"{width:,} x {height:,}", limits)
+        raise ProblemError("picture-pixels", {**size, "most": limits.picture_pixels})
+    if max(width, height) > limits.picture_side:
+        raise ProblemError("picture-side", {**size, "most": limits.picture_side})
     if max(width, height) > limits.picture_aspect * min(width, height):
-        raise ProblemError(
-            "invalid",
-            f"{name} is a strip of {width:,} x {height:,} pixels, and the longer side may be at most "
-            f"{limits.picture_aspect} times the shorter: cut it into pieces",
-        )
+        raise ProblemError("picture-strip", {**size, "most": limits.picture_aspect})
     return image
+
+
+def check_bytes(file: UploadFile, name: str, limits: Limits) -> None:
+    """Refuse an uploaded picture of too many bytes.
+
+    Raises:
+        ProblemError: "picture-bytes".
+    """
+    found, most = (file.size or 0), limits.picture_bytes
+    if found > most:
+        raise ProblemError("picture-bytes", {"picture": name, "found": round(found / 2**20, 1), "most": most >> 20})
 
 
 async def read_upload(file: UploadFile, name: str, limits: Limits) -> bytes:
     """The bytes of an uploaded picture.
 
     Raises:
-        ProblemError: "too-large".
+        ProblemError: "picture-bytes".
     """
-    if (file.size or 0) > limits.picture_bytes:
-        most = limits.picture_bytes >> 20
-        raise ProblemError("too-large", f"{name} has {(file.size or 0) / 2**20:,.1f} MB, at most {most} are taken")
+    check_bytes(file, name, limits)
     return await file.read()
 
 
@@ -112,9 +118,3 @@ def picture(data: bytes, name: str, limits: Limits) -> Image.Image:
         ProblemError: as for :func:`kind_of`.
     """
     return opened(io.BytesIO(data), name, limits)
-
-
-def _too_many_pixels(name: str, found: str, limits: Limits) -> ProblemError:
-    return ProblemError(
-        "too-large", f"{name} has {found} pixels, at most {limits.picture_pixels:,} are taken: make it smaller"
-    )

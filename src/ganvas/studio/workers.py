@@ -67,12 +67,12 @@ class Pool:
                 worker.forget_cancelled()
                 if len(waiting) >= self._limits.queue:
                     self._telemetry.dropped("busy")
-                    raise ProblemError("busy", f"{len(waiting)} drawings wait for this model: try again in a moment")
+                    raise ProblemError("queue-full", {"count": len(waiting)})
             waiting[key] = (work, future)
             worker.wake.notify()
         if superseded is not None and superseded.set_running_or_notify_cancel():
             self._telemetry.dropped("superseded")
-            superseded.set_exception(ProblemError("superseded", "a newer request of the same page took its place"))
+            superseded.set_exception(ProblemError("newer-request"))
         return future
 
     def warm(self, path: Path) -> Future[None]:
@@ -104,12 +104,12 @@ class Pool:
 
     def _start(self, path: Path) -> _Worker:
         if self._closed:
-            raise ProblemError("busy", "the studio is being closed")
+            raise ProblemError("closing")
         if len(self._workers) >= self._limits.models:
             idle = [worker for worker in self._workers.values() if not worker.waiting and not worker.at_work]
             if not idle:
                 self._telemetry.dropped("busy")
-                raise ProblemError("busy", f"{len(self._workers)} models are at work, and no more may be loaded")
+                raise ProblemError("models-full", {"count": len(self._workers)})
             self._stop(min(idle, key=lambda worker: worker.used))
         worker = _Worker(path, self)
         self._workers[path] = worker
@@ -187,7 +187,7 @@ class _Worker:
                 self._stamp = stamp
                 _draw_once(self._model)
         except (GanvasError, OSError) as error:
-            raise ProblemError("failed", str(error)) from error
+            raise ProblemError("model-unusable", {"reason": str(error)}) from error
         return self._model
 
 

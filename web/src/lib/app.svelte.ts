@@ -1,9 +1,9 @@
 /** What all views share: language, colours, models, messages. */
 
-import { BackendError, type Backend, type ModelInfo } from "./backend";
+import { BackendError, type Backend, type ModelInfo, type Reason } from "./backend";
 import { BrowserBackend } from "./browser/backend";
 import { HttpBackend } from "./http";
-import { inWords, languageOf, type Gaps, type Language, type Word } from "./i18n";
+import { inWords, languageOf, reasonIn, type Gaps, type Language, type Word } from "./i18n";
 
 export type Theme = "auto" | "light" | "dark";
 const THEMES: readonly Theme[] = ["auto", "light", "dark"];
@@ -73,7 +73,7 @@ class App {
     if (error instanceof BackendError) {
       if (error.kind === "superseded") return;
       if (error.kind === "unreachable") return this.tell(this.unreachableText, true);
-      if (error.kind === "busy") return this.tell(t("failure.busy"));
+      return this.tell(said(error.message, error.reason), true);
     }
     this.tell(error instanceof Error ? error.message : String(error), true);
   }
@@ -83,6 +83,11 @@ export const app = new App();
 
 export function t(word: Word, gaps?: Gaps): string {
   return inWords(app.language, word, gaps);
+}
+
+/** What the server says, in the reader's words where there are any. */
+export function said(text: string, reason: Partial<Reason>): string {
+  return reasonIn(app.language, text, reason);
 }
 
 /** A number as the reader's language writes it. */

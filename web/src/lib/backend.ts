@@ -1,5 +1,13 @@
 /** What the page asks of whatever runs the models: a server, or the browser itself. Nothing here knows of either. */
 
+/** Why something was refused, for who has words of their own for it. */
+export interface Reason {
+  /** Empty where only the message knows. */
+  code: string;
+  /** What the reason is about, by name. */
+  parameters: Record<string, string | number>;
+}
+
 export interface ClassOfMap {
   id: number;
   name: string;
@@ -58,6 +66,8 @@ export interface SampleRequest {
   between?: { seed: number; steps: number };
   /** The same noise for every label. */
   same_noise?: boolean;
+  /** As of `TranslateRequest`; without one nothing is replaced. */
+  page?: string;
 }
 
 export interface Sample {
@@ -65,10 +75,16 @@ export interface Sample {
   picture: Blob;
 }
 
+export interface FailedFile extends Partial<Reason> {
+  name: string;
+  /** In English, where the code is not known. */
+  reason: string;
+}
+
 export interface FilesProgress {
   done: number;
   total: number;
-  failed: { name: string; reason: string }[];
+  failed: FailedFile[];
 }
 
 export interface RecipeName {
@@ -84,7 +100,7 @@ export interface RecipeForm {
   schema: { [key: string]: Json };
 }
 
-export interface RunInfo {
+export interface RunInfo extends Partial<Reason> {
   name: string;
   recipe: string;
   state: "running" | "stopped" | "complete" | "failed";
@@ -179,6 +195,7 @@ export class BackendError extends Error {
     message: string,
     /** Seconds, of `busy`. */
     readonly retryAfter = 1,
+    readonly reason: Partial<Reason> = {},
   ) {
     super(message);
     this.name = "BackendError";

@@ -66,6 +66,15 @@ test("an older request knows that it was superseded, a crowd how long to wait", 
   await expect(backend.translate({ ...asked, page: "crowd" })).rejects.toMatchObject({ kind: "busy", retryAfter: 3 });
 });
 
+test("a refusal says why by a code that the page has words for", async () => {
+  const failure = backend.translate({ ...asked, picture: new Blob(["text"]) });
+  await expect(failure).rejects.toMatchObject({
+    kind: "refused",
+    message: "the picture is none",
+    reason: { code: "not-a-picture", parameters: { kinds: "PNG" } },
+  });
+});
+
 test("nobody there is told apart from a refusal", async () => {
   await expect(new HttpBackend("http://127.0.0.1:1").models()).rejects.toMatchObject({ kind: "unreachable" });
 });

@@ -5,6 +5,7 @@ import type {
   FilesProgress,
   ModelInfo,
   NewRun,
+  Reason,
   RecipeForm,
   RecipeName,
   RunDetail,
@@ -20,7 +21,7 @@ import type {
 import { BackendError } from "./backend";
 import { finished, watchRun } from "./listening";
 
-interface Problem {
+interface Problem extends Partial<Reason> {
   type?: string;
   title?: string;
   detail?: string;
@@ -149,12 +150,12 @@ async function ask(address: string, init?: RequestInit): Promise<Response> {
   const problem = (await response.json().catch(() => ({}))) as Problem;
   const message = problem.detail ?? problem.title ?? `${response.status} ${response.statusText}`;
   if (response.status === 409 && (problem.type ?? "").includes("superseded")) {
-    throw new BackendError("superseded", message);
+    throw new BackendError("superseded", message, 1, problem);
   }
   if (response.status === 503) {
-    throw new BackendError("busy", message, Number(response.headers.get("Retry-After") ?? "1") || 1);
+    throw new BackendError("busy", message, Number(response.headers.get("Retry-After") ?? "1") || 1, problem);
   }
-  throw new BackendError("refused", message);
+  throw new BackendError("refused", message, 1, problem);
 }
 
 async function json<T>(address: string, init?: RequestInit): Promise<T> {

@@ -212,6 +212,23 @@ test("a job whose stream comes at the second try ends with it", async () => {
   expect(Stream.open).toEqual([]);
 });
 
+test("a job keeps no connection while the page is hidden, is asked for, and is listened to again when it is seen", async () => {
+  const progress: number[] = [];
+  const tell = ({ done }: FilesProgress): void => void progress.push(done);
+  let done = 0;
+  const end = finished("/api/jobs/1", async () => job("running", ++done), tell, new AbortController().signal);
+  page.become("hidden");
+  expect(Stream.open).toEqual([]);
+  await vi.advanceTimersByTimeAsync(2 * PAUSE);
+  expect(progress).toEqual([1, 2, 3]);
+  expect(Stream.all).toHaveLength(1);
+  page.become("visible");
+  await vi.advanceTimersByTimeAsync(PAUSE);
+  expect(Stream.open).toHaveLength(1);
+  Stream.all[1]!.tell("done", job("done", 3));
+  await end;
+});
+
 test("a job that failed says why, however it is heard of", async () => {
   const { signal } = new AbortController();
   const why = { kind: "refused", message: "the disk is full" };

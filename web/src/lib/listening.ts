@@ -4,7 +4,7 @@
  *  drawn any more on any page. The server has so many places for streams, and refuses more, of which `EventSource` tells
  *  no more than that it is closed. */
 
-import { BackendError, type FilesProgress, type RunDetail, type RunEvents, type RunInfo, type Watch } from "./backend";
+import { BackendError, type FilesProgress, type Reason, type RunDetail, type RunEvents, type RunInfo, type Watch } from "./backend";
 
 /** Milliseconds before asking again for what was refused or broke off. */
 export const PAUSE = 2_500;
@@ -85,12 +85,12 @@ export function watchRun(address: string, ask: () => Promise<RunDetail>, events:
   };
 }
 
-interface Job extends FilesProgress {
+interface Job extends FilesProgress, Partial<Reason> {
   state: "running" | "done" | "failed";
   message: string;
 }
 
-/** Waits for the end of a job: by its stream, and by asking now and then where there is none to be had.
+/** Waits for the end of a job: by its stream, and by asking now and then where there is none to be had or nobody looks.
  *
  *  @param address Of the job.
  *  @param ask Gives the job as it is.
@@ -106,12 +106,12 @@ export async function finished(
     signal.throwIfAborted();
     onProgress(job);
     if (job.state === "done") return;
-    if (job.state === "failed") throw new BackendError("refused", job.message);
+    if (job.state === "failed") throw new BackendError("refused", job.message, 1, job);
     await pause(signal);
   }
 }
 
-/** The job at its end as its stream tells of it; undefined where the stream is refused. */
+/** The job at its end as its stream tells of it; undefined where the stream is refused, or the page is hidden. */
 function lastOf(
   address: string,
   onProgress: (progress: FilesProgress) => void,
@@ -119,14 +119,20 @@ function lastOf(
 ): Promise<Job | undefined> {
   return new Promise((resolve, reject) => {
     signal.throwIfAborted();
+    if (isHidden()) return resolve(undefined);
     const source = new EventSource(`${address}/events`);
     const end = (settle: () => void): void => {
       source.close();
       signal.removeEventListener("abort", stop);
+      document.removeEventListener("visibilitychange", onvisibility);
       settle();
     };
     const stop = (): void => end(() => reject(signal.reason as Error));
     signal.addEventListener("abort", stop);
+    const onvisibility = (): void => {
+      if (isHidden()) end(() => resolve(undefined));
+    };
+    document.addEventListener("visibilitychange", onvisibility);
     source.addEventListener("progress", (event) => onProgress(dataOf<Job>(event)));
     for (const state of ["done", "failed"] as const) {
       source.addEventListener(state, (event) => end(() => resolve({ ...dataOf<Job>(event), state })));

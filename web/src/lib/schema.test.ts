@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import type { RecipeForm } from "./backend";
-import { fieldsOf, isEssential, parsed, settingsOf, type Field } from "./schema";
+import { fieldsOf, isEssential, parsed, settingsOf, typed, type Field } from "./schema";
 
 /** In the form that pydantic writes: tables by reference, variants with a discriminator. */
 const form: RecipeForm = {
@@ -64,7 +64,7 @@ test("settings are found in tables behind references, with the recipe's value an
 
 test("what a form cannot change is not in it", () => {
   const paths = fieldsOf(form).map(({ path }) => path);
-  for (const path of ["name", "task", "condition", "data.path"]) expect(paths).not.toContain(path);
+  for (const path of ["name", "task", "data.path"]) expect(paths).not.toContain(path);
 });
 
 test("of images and epochs only that one is offered by which the recipe says how long", () => {
@@ -87,9 +87,23 @@ test("only what differs from the recipe is sent, and nothing of a variant that i
   expect(settingsOf(fieldsOf(form), {})).toEqual({});
 });
 
+test("a list is typed with commas, each value as its kind has it, and only another list is a change", () => {
+  const condition = at("condition");
+  expect(condition).toMatchObject({ kind: "list", value: ["picture"], each: { kind: "choice", choices: ["picture", "label"] } });
+  expect(typed(["picture", "label"])).toBe("picture, label");
+  expect(parsed(condition, " picture ,label")).toEqual(["picture", "label"]);
+  expect(parsed(condition, "")).toEqual([]);
+  for (const text of ["picture, class", "picture,", ","]) expect(parsed(condition, text)).toBeUndefined();
+  const sizes: Field = { ...condition, each: at("data.size") };
+  expect(parsed(sizes, "32, 64")).toEqual([32, 64]);
+  expect(parsed(sizes, "32, 8")).toBeUndefined();
+  expect(settingsOf(fieldsOf(form), { condition: ["picture"] })).toEqual({});
+  expect(settingsOf(fieldsOf(form), { condition: ["picture", "label"] })).toEqual({ condition: ["picture", "label"] });
+});
+
 test("the run's length comes first, networks last", () => {
   const groups = [...new Set(fieldsOf(form).map(({ group }) => group))];
-  expect(groups).toEqual(["train", "data", "hints", "generator", "discriminator"]);
+  expect(groups).toEqual(["train", "data", "hints", "generator", "discriminator", "condition"]);
 });
 
 test("typed values have the field's type, and what is no such value is none", () => {

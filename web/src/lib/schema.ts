@@ -12,9 +12,11 @@ export interface Field {
   /** The key without its table, in words. */
   title: string;
   description: string;
-  kind: "whole" | "number" | "switch" | "text" | "choice";
+  kind: "whole" | "number" | "switch" | "text" | "choice" | "list";
   /** Of `choice`. */
   choices: (string | number)[];
+  /** Of `list`: what each of its values is. */
+  each?: Field;
   minimum?: number;
   maximum?: number;
   /** In the recipe as it is. */
@@ -23,7 +25,7 @@ export interface Field {
 
 /** In this order; tables that the schema has beyond these follow. Networks and formulas are for those who look for them. */
 const GROUPS = ["train", "data", "init", "hints", "validation", "objective", "generator", "discriminator", "optimiser"];
-const FIRST = new Set([
+export const FIRST = new Set([
   "train.total_images",
   "train.epochs",
   "train.batch_size",
@@ -52,14 +54,29 @@ export function settingsOf(fields: readonly Field[], changes: Readonly<Record<st
   const settings: Record<string, Json> = {};
   for (const { path, value } of fields) {
     const change = changes[path];
-    if (change !== undefined && change !== value) settings[path] = change;
+    if (change !== undefined && !isSame(change, value)) settings[path] = change;
   }
   return settings;
+}
+
+/** Whether two values of a setting are the same; lists are by what they hold. */
+export function isSame(one: Json, other: Json): boolean {
+  return one === other || (Array.isArray(one) && JSON.stringify(one) === JSON.stringify(other));
+}
+
+/** A value as a person types it. */
+export function typed(value: Json): string {
+  return Array.isArray(value) ? value.join(", ") : String(value ?? "");
 }
 
 /** What a person typed as the value of a field; undefined when it is none. */
 export function parsed(field: Field, text: string): Json | undefined {
   if (field.kind === "text") return text;
+  if (field.kind === "list") {
+    const parts = text.split(",").map((part) => part.trim());
+    const values = text.trim() === "" ? [] : parts.map((part) => parsed(field.each!, part));
+    return values.every((value) => value !== undefined) ? values : undefined;
+  }
   if (field.kind === "choice") return field.choices.find((choice) => String(choice) === text);
   const number = Number(text.replaceAll("_", ""));
   if (text.trim() === "" || !Number.isFinite(number)) return undefined;
@@ -84,7 +101,7 @@ function walk(root: Node, node: Node, value: Json, path: string, changes: Readon
     if (tables.length > 0) walkVariants(root, spot, tables, inner ?? null, at, changes, into);
     else if (spot["properties"] !== undefined) walk(root, spot, inner ?? null, at, changes, into);
     else {
-      const field = fieldOf(spot, variants, at, inner ?? spot["default"] ?? null);
+      const field = fieldOf(root, spot, variants, at, inner ?? spot["default"] ?? null);
       if (field !== undefined) into.push(field);
     }
   }
@@ -113,7 +130,7 @@ function walkVariants(
   walk(root, { ...table, properties: rest }, chosen === now ? value : {}, path, changes, into);
 }
 
-function fieldOf(spot: Node, variants: Node[], path: string, value: Json): Field | undefined {
+function fieldOf(root: Node, spot: Node, variants: Node[], path: string, value: Json): Field | undefined {
   if (spot["const"] !== undefined) return undefined;
   const base = {
     ...named(path),
@@ -128,7 +145,11 @@ function fieldOf(spot: Node, variants: Node[], path: string, value: Json): Field
   if (spot["type"] === "number") return { ...base, kind: "number" };
   if (spot["type"] === "boolean") return { ...base, kind: "switch" };
   if (spot["type"] === "string") return { ...base, kind: "text" };
-  return undefined; // lists: the recipe's file is the place for them
+  if (spot["type"] === "array") {
+    const each = fieldOf(root, resolved(root, asNode(spot["items"])), [], path, null);
+    if (each !== undefined) return { ...base, kind: "list", each };
+  }
+  return undefined;
 }
 
 function choicesOf(spot: Node): (string | number)[] | undefined {

@@ -144,6 +144,8 @@ export const en = {
   "training.bad": "Expected {what}.",
   "training.bad.whole": "a whole number",
   "training.bad.number": "a number",
+  "training.bad.list": "values separated by commas, each {what}",
+  "training.bad.choice": "one of {choices}",
   "training.bad.between": "{what} from {low} to {high}",
   "training.bad.from": "{what}, {low} or more",
   "training.was": "recipe: {value}",
@@ -158,11 +160,12 @@ export const en = {
   "group.generator": "Generator",
   "group.discriminator": "Discriminator",
   "group.optimiser": "Optimisers",
+  "group.preset": "Published implementation",
+  "group.condition": "What it draws from",
 
   "compare.models": "Models",
   "compare.pick": "Choose at least one model.",
 
   "failure.unreachable": "The studio does not answer. Is it still running?",
   "failure.missing": "A part of this page did not come. Is there a network?",
-  "failure.busy": "Many are drawing at once; trying again.",
 } as const;

@@ -145,6 +145,8 @@ export const ko: Words = {
   "training.bad": "{what}이어야 합니다.",
   "training.bad.whole": "정수",
   "training.bad.number": "수",
+  "training.bad.list": "쉼표로 나눈 값이며 각각 {what}",
+  "training.bad.choice": "{choices} 중 하나",
   "training.bad.between": "{low}에서 {high} 사이의 {what}",
   "training.bad.from": "{low} 이상의 {what}",
   "training.was": "레시피: {value}",
@@ -159,11 +161,12 @@ export const ko: Words = {
   "group.generator": "생성기",
   "group.discriminator": "판별기",
   "group.optimiser": "최적화",
+  "group.preset": "공개 구현",
+  "group.condition": "무엇에서 그릴지",
 
   "compare.models": "모델",
   "compare.pick": "모델을 하나 이상 고르세요.",
 
   "failure.unreachable": "스튜디오가 응답하지 않습니다. 아직 실행 중인가요?",
   "failure.missing": "이 페이지의 일부를 받지 못했습니다. 네트워크가 연결되어 있나요?",
-  "failure.busy": "여러 사람이 그리고 있습니다. 다시 시도합니다.",
 };
