@@ -14,6 +14,7 @@ import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from PIL import Image
 from playwright.sync_api import sync_playwright
@@ -33,10 +34,10 @@ def main() -> None:
     options = parser.parse_args()
     with sync_playwright() as playwright, studio(options.runs) as address:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=[] if os.getuid() else ["--no-sandbox"])
-        for name, draw in VIEWS.items():
-            context = browser.new_context(viewport={"width": 1280, "height": 820}, locale="en-GB")
+        for name, (view, draw, settings) in PICTURES.items():
+            context = browser.new_context(**DESK | settings)
             visit = Visit(context, address)
-            visit.go(name)
+            visit.go(view)
             draw(visit)
             visit.page.evaluate("scrollTo(0, 0)")
             visit.page.wait_for_timeout(STILL_MS)
@@ -93,13 +94,24 @@ def compare(visit: Visit) -> None:
     visit.settled()
 
 
-VIEWS: dict[str, Callable[[Visit], None]] = {
-    "sketch": sketch,
-    "labels": labels,
-    "digits": digits,
-    "files": files,
-    "training": training,
-    "compare": compare,
+def new_run(visit: Visit) -> None:
+    """The form of a recipe."""
+    visit.button("New run").click()
+
+
+DESK: dict[str, Any] = {"viewport": {"width": 1280, "height": 820}, "locale": "en-GB"}
+PHONE: dict[str, Any] = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "device_scale_factor": 2}
+# Name -> (view, what is done there, how the browser differs from one on a desk).
+PICTURES: dict[str, tuple[str, Callable[[Visit], None], dict[str, Any]]] = {
+    "sketch": ("sketch", sketch, {}),
+    "labels": ("labels", labels, {}),
+    "digits": ("digits", digits, {}),
+    "files": ("files", files, {}),
+    "training": ("training", training, {}),
+    "new-run": ("training", new_run, {}),
+    "compare": ("compare", compare, {}),
+    "dark": ("sketch", sketch, {"color_scheme": "dark", "locale": "ko-KR"}),
+    "phone": ("sketch", sketch, PHONE),
 }
 
 

@@ -25,7 +25,7 @@ export function viewsFor(backend: Pick<Backend, "place" | "training">, models: r
   if (backend.place === "server") return views;
   const [pictures, maps] = [ofPictures(models).length, ofMaps(models).length];
   const useful = { sketch: pictures, labels: maps, digits: ofNoise(models).length, files: pictures + maps, training: 1 };
-  return views.filter((view) => (view === "compare" ? pictures > 1 : useful[view] > 0));
+  return views.filter((view) => (view === "compare" ? Math.max(pictures, maps) > 1 : useful[view] > 0));
 }
 
 function rank(model: ModelInfo): number {

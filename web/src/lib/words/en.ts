@@ -34,7 +34,7 @@ export const en = {
   "training.title": "Training",
   "training.lead": "Runs go on when you close this page.",
   "compare.title": "One drawing, several models",
-  "compare.lead": "Side by side, while you draw.",
+  "compare.lead": "Side by side, while you draw: models of sketches, or of the same label map.",
   "none.train": "Start a training",
 
   "sheet.drawing": "Your drawing",

@@ -35,7 +35,7 @@ export const ko: Words = {
   "training.title": "학습",
   "training.lead": "이 페이지를 닫아도 학습은 계속됩니다.",
   "compare.title": "그림 하나, 여러 모델",
-  "compare.lead": "그리는 동안 나란히 보여 줍니다.",
+  "compare.lead": "그리는 동안 나란히 보여 줍니다. 스케치 모델끼리, 또는 같은 라벨 맵 모델끼리 비교합니다.",
   "none.train": "학습 시작하기",
 
   "sheet.drawing": "내 그림",
