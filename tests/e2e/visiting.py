@@ -16,8 +16,17 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import pytest
 from PIL import Image
+
+# Here for every module of tests that imports this one.
+pytest.importorskip("playwright", reason="needs `pip install playwright`; no browser is downloaded")
+pytest.importorskip("fastapi", reason="needs the extra 'studio'")
+pytest.importorskip("onnxruntime", reason="needs the extra 'onnx'")
 from playwright.sync_api import BrowserContext, Locator, Page, Request
+
+on_studio = pytest.mark.parametrize("address", ["studio"], indirect=True)
+exported = pytest.mark.parametrize("address", ["exported"], indirect=True)
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 PATIENCE = 60.0  # seconds, for machines with other things to do
@@ -162,6 +171,13 @@ class Visit:
         drawing = self.part("picture")
         assert drawing is not None
         return bool(np.asarray(drawing.convert("L"))[part].min() < 128)
+
+
+def levels_apart(one: npt.NDArray[np.uint8], other: Image.Image) -> int:
+    """The largest difference of any value."""
+    expected = np.asarray(other.convert("RGB")).astype(int)
+    assert one.shape == expected.shape
+    return int(np.abs(one.astype(int) - expected).max())
 
 
 def _pixels(canvas: Locator) -> npt.NDArray[np.uint8]:

@@ -1,0 +1,33 @@
+"""Painting a label map."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+import ganvas
+from e2e.visiting import Visit, levels_apart
+from ganvas.data.label_maps import CAMVID
+
+
+def test_a_painted_map_is_asked_for_in_the_colours_of_its_classes_and_drawn_by_them(visit: Visit, runs: Path) -> None:
+    visit.go("labels")
+    before = visit.settled()
+    visit.button("Road").click()
+    visit.button("Fill a region").click()
+    visit.page.mouse.click(*visit.at(0.75, 0.03))
+    visit.button("Car").click()
+    visit.button("Pen").click()
+    visit.stroke((0.1, 0.1), (0.9, 0.2))
+    after = visit.settled()
+    picture = visit.part("picture")
+    assert picture is not None
+    assert picture.size == (32, 32)
+    colours = {tuple(colour) for colour in np.asarray(picture).reshape(-1, 3)}
+    assert (64, 0, 128) in colours
+    assert colours <= {colour for _, colour in CAMVID}
+    assert not np.array_equal(before, after)
+    assert levels_apart(after, ganvas.load(runs / "street").translate(picture)) <= 2
+    # What is seen is what is asked for, which takes every 16th pixel of it.
+    assert np.array_equal(visit.drawing()[8::16, 8::16], np.asarray(picture))

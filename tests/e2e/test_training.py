@@ -1,0 +1,43 @@
+"""Runs: started, watched, stopped and resumed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from e2e.visiting import PATIENCE, Visit, eventually, on_studio
+
+
+@on_studio
+def test_a_run_is_started_from_the_form_watched_stopped_and_resumed_to_its_end(visit: Visit) -> None:
+    visit.go("training")
+    visit.button("New run").click()
+    visit.page.get_by_role("radio", name="digits-gan", exact=True).check(force=True)
+    visit.page.get_by_label("Name of the run").fill("watched")
+    epochs = visit.page.get_by_label("Epochs")
+    epochs.fill("many")
+    epochs.blur()
+    eventually(lambda: visit.button("Start training").is_disabled())
+    epochs.fill("1")
+    epochs.blur()
+    visit.page.get_by_text("All settings").click()
+    ticks = visit.page.get_by_label("tick images")
+    ticks.fill("500")
+    ticks.blur()
+    visit.button("Start training").click()
+    visit.page.get_by_role("img", name="Losses").wait_for()
+    started = next(one for one in visit.requests if one.method == "POST" and one.url.endswith("/runs"))
+    posted: Any = started.post_data_json
+    assert posted["settings"] == {"train.epochs": 1, "train.tick_images": 500}
+    visit.button("Stop").click()
+    visit.button("Resume").wait_for()
+    run = visit.page.get_by_role("article")
+    assert "digits-gan · stopped" in run.inner_text()
+    stopped = int(run.get_by_role("progressbar").get_attribute("value") or 0)
+    visit.button("Resume").click()
+    # Two starts of Python, most of an epoch of 9,000 digits, and a report.
+    run.get_by_text("digits-gan · complete").wait_for(timeout=3000 * PATIENCE)
+    far = run.get_by_role("progressbar")
+    assert 0 < stopped < int(far.get_attribute("value") or 0) == int(far.get_attribute("max") or 0)
+    assert visit.button("Resume").count() == 0
+    # One stream from the start to the stop, one from there to the end, and few more where the list was older.
+    assert len([one for one in visit.requests if "/events?" in one.url]) <= 4
