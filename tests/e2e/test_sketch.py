@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 
 import ganvas
@@ -73,11 +75,95 @@ def test_a_blue_dab_goes_along_and_makes_its_region_blue_until_it_is_removed(vis
 
 def test_one_can_draw_with_the_keyboard_alone(visit: Visit) -> None:
     visit.go("sketch")
-    sheet = visit.page.get_by_role("application")
-    sheet.focus()
-    for key in (" ", *["Shift+ArrowRight"] * 4, *["Shift+ArrowDown"] * 3, " "):
-        visit.page.keyboard.press(key)
+    visit.tab_to(visit.sheet)
+    visit.press(" ", *["Shift+ArrowRight"] * 4, *["Shift+ArrowDown"] * 3, " ")
     visit.settled()
     assert visit.ink(np.s_[66:90], np.s_[64:100])
-    visit.page.keyboard.press("Control+z")
+    visit.press("Control+z")
     eventually(lambda: visit.button("Clear").is_disabled())
+
+
+def test_a_hint_takes_its_colour_along_to_where_it_is_dragged_and_undo_brings_it_back(visit: Visit, runs: Path) -> None:
+    visit.go("sketch")
+    visit.choose("tiny")
+    visit.circle()
+    bare = visit.settled()
+    visit.press("h")
+    visit.button("#2f6fde").click()
+    visit.page.mouse.click(*visit.at(0.3, 0.3))
+    first = visit.settled()
+    # By its rim: it does not jump to the pointer.
+    visit.stroke((0.31, 0.3), (0.5, 0.6), (0.71, 0.7))
+    moved = visit.settled()
+    drawing, hints = visit.part("picture"), visit.part("hints")
+    assert drawing is not None
+    assert hints is not None
+    opaque = np.argwhere(np.asarray(hints)[..., 3] == 255)
+    assert np.abs(opaque + 0.5 - 0.7 * 32).max() < 0.03 * 32 + 1
+    assert levels_apart(moved, ganvas.load(runs / "tiny.safetensors").translate(drawing, hints=hints)) <= 2
+    assert not np.array_equal(moved, first)
+    visit.press("Control+z")
+    assert np.array_equal(visit.settled(), first)
+    visit.press("Control+Shift+z")
+    assert np.array_equal(visit.settled(), moved)
+    visit.page.mouse.click(*visit.at(0.7, 0.7))
+    visit.button("Remove hint").click()
+    assert np.array_equal(visit.settled(), bare)
+    assert visit.part("hints") is None
+    visit.press("Control+z")
+    assert np.array_equal(visit.settled(), moved)
+
+
+def test_hints_are_dabbed_moved_and_removed_with_the_keyboard_alone(visit: Visit) -> None:
+    visit.go("sketch")
+    visit.choose("tiny")
+    visit.circle()
+    bare = visit.settled()
+    visit.press("h")
+    visit.tab_to(visit.button("#2f6fde"))
+    visit.press("Enter")
+    visit.sheet.focus()
+    visit.press(*["Shift+ArrowLeft"] * 4, " ")
+    first = visit.settled()
+    hint = visit.page.get_by_role("button", name="Hint #2f6fde")
+    visit.tab_to(hint)
+    visit.press(*["Shift+ArrowDown"] * 3)
+    assert not np.array_equal(visit.settled(), first)
+    hints = visit.part("hints")
+    assert hints is not None
+    opaque = np.argwhere(np.asarray(hints)[..., 3] == 255).mean(0) + 0.5
+    assert np.abs(opaque / 32 - (0.5 + 3 / 16, 0.5 - 4 / 16)).max() < 1 / 32
+    visit.press(*["Control+z"] * 3)
+    assert np.array_equal(visit.settled(), first)
+    visit.press("Delete")
+    assert np.array_equal(visit.settled(), bare)
+    assert visit.sheet.evaluate("sheet => sheet === document.activeElement"), "where the next one is dabbed"
+
+
+def test_the_eyedropper_takes_the_colour_under_it_by_mouse_and_by_keyboard(visit: Visit) -> None:
+    visit.go("sketch")
+    visit.choose("tiny")
+    visit.circle()
+    shown = visit.settled()
+    result, own = visit.page.get_by_label("Result"), visit.page.get_by_label("Your own colour")
+    box = result.bounding_box()
+    assert box is not None
+
+    def colour_at(row: int, column: int) -> str:
+        return f"#{bytes(shown[row, column]).hex()}"
+
+    assert len({colour_at(8, 25), colour_at(20, 8), own.input_value() if own.count() else ""}) == 3
+    visit.press("i")
+    result.click(position={"x": box["width"] * 25.5 / 32, "y": box["height"] * 8.5 / 32})
+    assert own.input_value() == colour_at(8, 25)
+    visit.press("i")
+    visit.tab_to(result)
+    visit.press(*["Shift+ArrowLeft"] * 4, *["Shift+ArrowDown"] * 2, "ArrowRight", "ArrowDown", " ")
+    assert own.input_value() == colour_at(20, 8)
+    # What it was picked for comes next, and where it was picked from is no place to stop at any more.
+    visit.press(" ")
+    hints = visit.part("hints") if not np.array_equal(visit.settled(), shown) else None
+    assert hints is not None
+    assert hints.getpixel((16, 16))[:3] == tuple(shown[20, 8])
+    visit.press("i", *["Shift+ArrowLeft"] * 8, " ")
+    assert own.input_value() == "#ffffff", "the drawing has colours too"
