@@ -137,7 +137,7 @@ def test_hints_are_dabbed_moved_and_removed_with_the_keyboard_alone(visit: Visit
     assert np.array_equal(visit.settled(), first)
     visit.press("Delete")
     assert np.array_equal(visit.settled(), bare)
-    assert visit.sheet.evaluate("sheet => sheet === document.activeElement"), "where the next one is dabbed"
+    assert visit.has_keyboard(visit.sheet), "where the next one is dabbed"
 
 
 def test_the_eyedropper_takes_the_colour_under_it_by_mouse_and_by_keyboard(visit: Visit) -> None:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from e2e.visiting import PATIENCE, Visit, eventually, on_studio
+import numpy as np
+
+from e2e.visiting import PATIENCE, Visit, eventually, on_studio, pixels
 
 
 @on_studio
@@ -41,3 +43,38 @@ def test_a_run_is_started_from_the_form_watched_stopped_and_resumed_to_its_end(v
     assert visit.button("Resume").count() == 0
     # One stream from the start to the stop, one from there to the end, and few more where the list was older.
     assert len([one for one in visit.requests if "/events?" in one.url]) <= 4
+
+
+@on_studio
+def test_a_run_started_by_keyboard_alone_adds_to_its_curve_and_shows_newer_samples(visit: Visit) -> None:
+    visit.go("training")
+    visit.tab_to(visit.button("New run"))
+    visit.press("Enter")
+    visit.tab_to(visit.page.get_by_role("radio", checked=True))
+    with visit.page.expect_response("**/recipes/digits-gan"):
+        while not visit.page.get_by_role("radio", name="digits-gan", exact=True).is_checked():
+            visit.press("ArrowUp")
+    visit.tab_to(visit.page.get_by_label("Name of the run"))
+    visit.page.keyboard.type("by-keyboard")
+    visit.tab_to(visit.page.get_by_text("All settings"))
+    visit.press("Enter")
+    for setting in ("tick images", "sample images"):
+        visit.tab_to(visit.page.get_by_label(setting))
+        visit.press("Control+a")
+        visit.page.keyboard.type("200")
+    visit.tab_to(visit.button("Start training"))
+    visit.press("Enter")
+    run = visit.page.get_by_role("article")
+    run.get_by_text("digits-gan · running").wait_for()
+    assert not visit.lost
+    curve = run.get_by_role("img", name="Losses").locator("path").first
+    samples = run.get_by_role("img", name="Newest samples")
+    for _ in range(2):
+        points, drawn = str(curve.get_attribute("d")).count("L"), pixels(samples)
+        eventually(lambda points=points: str(curve.get_attribute("d")).count("L") > points)
+        eventually(lambda drawn=drawn: not np.array_equal(pixels(samples), drawn))
+    assert "digits-gan · running" in run.inner_text()
+    visit.tab_to(visit.button("Stop"))
+    visit.press("Enter")
+    visit.button("Resume").wait_for()
+    assert visit.has_keyboard(visit.button("Resume"))

@@ -53,6 +53,7 @@ Worker.prototype.postMessage = function (message, ...rest) {
 # What is wrong with how the element that has the focus shows it: its own ring or that of what it lies in.
 RING = """() => {
   const at = document.activeElement;
+  if (at === document.body) return ""; // after the last stop, before the first
   const ring = [at, at.parentElement].find((one) => one && getComputedStyle(one).outlineStyle !== "none");
   if (!ring) return `no ring: ${at.outerHTML.slice(0, 200)}`;
   const { outlineOffset, outlineWidth } = getComputedStyle(ring);
@@ -141,9 +142,12 @@ class Visit:
         for _ in range(200):
             self.press("Tab")
             assert self.page.evaluate(RING) == ""
-            if place.evaluate("place => place === document.activeElement"):
+            if self.has_keyboard(place):
                 return
         raise AssertionError("the keyboard does not lead there")
+
+    def has_keyboard(self, place: Locator) -> bool:
+        return bool(place.evaluate("place => place === document.activeElement"))
 
     @property
     def lost(self) -> bool:
