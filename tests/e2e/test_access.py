@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from PIL import Image
+from playwright.sync_api import FilePayload
 
 from e2e.visiting import RING, Visit, eventually, exported, on_studio
 
@@ -24,13 +25,16 @@ def found_by_axe(visit: Visit) -> list[Any]:
     return [(one["id"], [node["target"] for node in one["nodes"]]) for one in violations]
 
 
-def add_files(visit: Visit, *names: str) -> None:
+def add_files(visit: Visit, *names: str, kind: str = "image/png") -> None:
     """Pictures, but for those that are called broken."""
     drawing = io.BytesIO()
     Image.new("RGB", (32, 32), "#2f6fde").save(drawing, "PNG")
-    contents = {name: b"no picture" if "broken" in name else drawing.getvalue() for name in names}
-    files = [{"name": name, "mimeType": "image/png", "buffer": content} for name, content in contents.items()]
-    visit.page.locator("input[type=file]").set_input_files(files)
+    visit.page.locator("input[type=file]").set_input_files(
+        [
+            FilePayload(name=name, mimeType=kind, buffer=b"no picture" if "broken" in name else drawing.getvalue())
+            for name in names
+        ]
+    )
 
 
 def with_a_hint(visit: Visit) -> None:
@@ -160,9 +164,7 @@ def test_the_keyboard_keeps_its_place_when_a_hint_or_the_last_step_is_gone(visit
 def test_the_keyboard_keeps_its_place_while_files_are_translated(visit: Visit) -> None:
     visit.go("files")
     visit.choose("tiny")
-    visit.page.locator("input[type=file]").set_input_files(
-        [{"name": "notes.txt", "mimeType": "text/plain", "buffer": b"none"}]
-    )
+    add_files(visit, "notes.txt", kind="text/plain")
     visit.tab_to(visit.button("Dismiss"))
     visit.press("Enter")
     assert visit.has_keyboard(visit.page.get_by_role("main"))

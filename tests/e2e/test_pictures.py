@@ -109,6 +109,18 @@ def test_a_picture_that_is_brought_along_is_on_the_drawing_until_it_is_undone(vi
 
 
 @on_studio
+def test_a_file_that_is_dropped_beside_the_drawing_does_not_take_the_place_of_the_page(visit: Visit) -> None:
+    visit.go("sketch")
+    left_to_the_browser = visit.page.get_by_role("main").evaluate(
+        "(main, dataTransfer) => main.dispatchEvent(new DragEvent('drop', "
+        "{ dataTransfer, bubbles: true, cancelable: true }))",
+        carried(visit, b"some", "image/png"),
+    )
+    assert not left_to_the_browser
+    assert visit.button("Undo").is_disabled()
+
+
+@on_studio
 @pytest.mark.parametrize("way", ["choose", "drop"])
 @pytest.mark.parametrize("kind", ["image/png", "text/plain"])
 def test_a_file_that_is_no_picture_is_told_of_and_leaves_the_drawing_alone(visit: Visit, way: str, kind: str) -> None:

@@ -239,8 +239,8 @@ def pixels(shown: Locator) -> npt.NDArray[np.uint8]:
     return np.asarray(Image.open(io.BytesIO(base64.b64decode(address.partition(",")[2]))).convert("RGB"))
 
 
-def eventually(true: Callable[[], Any]) -> None:
-    end = time.monotonic() + PATIENCE
+def eventually(true: Callable[[], Any], seconds: float = PATIENCE) -> None:
+    end = time.monotonic() + seconds
     while not true():
         assert time.monotonic() < end, "it did not come about"
         time.sleep(0.1)
