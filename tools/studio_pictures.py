@@ -20,9 +20,9 @@ from PIL import Image
 from playwright.sync_api import sync_playwright
 
 ROOT = Path(__file__).parents[1]
-sys.path.insert(0, str(ROOT / "tests/e2e"))
+sys.path.insert(0, str(ROOT / "tests"))
 
-from visiting import CHROMIUM, Visit, studio  # noqa: E402
+from e2e.visiting import CHROMIUM, Visit, studio  # noqa: E402
 
 BLUE = "#2f6fde"
 STILL_MS = 1500

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import io
 import math
@@ -16,8 +17,17 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import pytest
 from PIL import Image
+
+# Here for every module of tests that imports this one.
+pytest.importorskip("playwright", reason="needs `pip install playwright`; no browser is downloaded")
+pytest.importorskip("fastapi", reason="needs the extra 'studio'")
+pytest.importorskip("onnxruntime", reason="needs the extra 'onnx'")
 from playwright.sync_api import BrowserContext, Locator, Page, Request
+
+on_studio = pytest.mark.parametrize("address", ["studio"], indirect=True)
+exported = pytest.mark.parametrize("address", ["exported"], indirect=True)
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 PATIENCE = 60.0  # seconds, for machines with other things to do
@@ -40,6 +50,23 @@ Worker.prototype.postMessage = function (message, ...rest) {
   return post.call(this, message, ...rest);
 };
 """
+# What is wrong with how the element that has the focus shows it: its own ring or that of what it lies in.
+RING = """() => {
+  const at = document.activeElement;
+  if (at === document.body) return ""; // after the last stop, before the first
+  const ring = [at, at.parentElement].find((one) => one && getComputedStyle(one).outlineStyle !== "none");
+  if (!ring) return `no ring: ${at.outerHTML.slice(0, 200)}`;
+  const { outlineOffset, outlineWidth } = getComputedStyle(ring);
+  const reach = parseFloat(outlineOffset) + parseFloat(outlineWidth);
+  const box = ring.getBoundingClientRect();
+  for (let around = ring.parentElement; around !== document.body; around = around.parentElement) {
+    if (getComputedStyle(around).overflow === "visible") continue;
+    const edge = around.getBoundingClientRect();
+    const over = [edge.left - box.left, edge.top - box.top, box.right - edge.right, box.bottom - edge.bottom];
+    if (Math.max(...over) + reach > 0) return `its ring is cut off: ${at.outerHTML.slice(0, 200)}`;
+  }
+  return "";
+}"""
 
 
 @contextlib.contextmanager
@@ -93,6 +120,11 @@ class Visit:
         self.page.goto(f"{self.address}#/{view}")
         self.page.get_by_role("heading", level=1).wait_for()
 
+    @property
+    def sheet(self) -> Locator:
+        """What one draws on."""
+        return self.page.get_by_role("application", name="Your drawing")
+
     def button(self, name: str) -> Locator:
         return self.page.get_by_role("button", name=name, exact=True)
 
@@ -101,9 +133,30 @@ class Visit:
         models = self.page.get_by_label("Model")
         models.select_option(models.get_by_role("option").filter(has_text=model).first.get_attribute("value"))
 
+    def press(self, *keys: str) -> None:
+        for key in keys:
+            self.page.keyboard.press(key)
+
+    def tab_to(self, place: Locator) -> None:
+        """Goes there as one goes without a mouse, and sees at every step where one is."""
+        for _ in range(200):
+            self.press("Tab")
+            assert self.page.evaluate(RING) == ""
+            if self.has_keyboard(place):
+                return
+        raise AssertionError("the keyboard does not lead there")
+
+    def has_keyboard(self, place: Locator) -> bool:
+        return bool(place.evaluate("place => place === document.activeElement"))
+
+    @property
+    def lost(self) -> bool:
+        """Whether the keyboard is nowhere."""
+        return bool(self.page.evaluate("document.activeElement === document.body"))
+
     def at(self, x: float, y: float) -> tuple[float, float]:
         """A place on the drawing, in pixels of the window."""
-        box = self.page.get_by_role("application").bounding_box()
+        box = self.sheet.bounding_box()
         assert box is not None
         return box["x"] + x * box["width"], box["y"] + y * box["height"]
 
@@ -120,11 +173,11 @@ class Visit:
 
     def result(self, number: int = 0) -> npt.NDArray[np.uint8]:
         """(H, W, 3) of a result as it is shown."""
-        return _pixels(self.page.get_by_role("img", name="Result").nth(number))
+        return pixels(self.page.get_by_label("Result").nth(number))
 
     def drawing(self) -> npt.NDArray[np.uint8]:
         """(H, W, 3) of the drawing as it is shown."""
-        return _pixels(self.page.get_by_role("application"))
+        return pixels(self.sheet)
 
     def settled(self, number: int = 0) -> npt.NDArray[np.uint8]:
         """The result once everything is answered and it no longer changes."""
@@ -164,15 +217,30 @@ class Visit:
         return bool(np.asarray(drawing.convert("L"))[part].min() < 128)
 
 
-def _pixels(canvas: Locator) -> npt.NDArray[np.uint8]:
-    size, values = canvas.evaluate(
-        "c => [[c.height, c.width], [...c.getContext('2d').getImageData(0, 0, c.width, c.height).data]]"
+def levels_apart(one: npt.NDArray[np.uint8], other: Image.Image) -> int:
+    """The largest difference of any value."""
+    expected = np.asarray(other.convert("RGB")).astype(int)
+    assert one.shape == expected.shape
+    return int(np.abs(one.astype(int) - expected).max())
+
+
+def pixels(shown: Locator) -> npt.NDArray[np.uint8]:
+    """(H, W, 3) of a canvas or a picture."""
+    address = shown.evaluate(
+        """async shown => {
+          if (shown instanceof HTMLCanvasElement) return shown.toDataURL();
+          await shown.decode();
+          const canvas = document.createElement("canvas");
+          [canvas.width, canvas.height] = [shown.naturalWidth, shown.naturalHeight];
+          canvas.getContext("2d").drawImage(shown, 0, 0);
+          return canvas.toDataURL();
+        }"""
     )
-    return np.array(values, dtype=np.uint8).reshape(*size, 4)[:, :, :3]
+    return np.asarray(Image.open(io.BytesIO(base64.b64decode(address.partition(",")[2]))).convert("RGB"))
 
 
-def eventually(true: Callable[[], Any]) -> None:
-    end = time.monotonic() + PATIENCE
+def eventually(true: Callable[[], Any], seconds: float = PATIENCE) -> None:
+    end = time.monotonic() + seconds
     while not true():
         assert time.monotonic() < end, "it did not come about"
         time.sleep(0.1)

@@ -9,8 +9,14 @@ export function save(blob: Blob, name: string): void {
   setTimeout(() => URL.revokeObjectURL(link.href), 30_000);
 }
 
-/** Drawing and result side by side, as pairs are trained from. */
-export async function pairOf(drawing: Blob, result: Blob): Promise<Blob> {
+/** A result, and the drawing that it was made of. */
+export interface Pair {
+  drawing: Blob;
+  result: Blob;
+}
+
+/** Both side by side, as pairs are trained from. */
+export async function pairOf({ drawing, result }: Pair): Promise<Blob> {
   const [left, right] = await Promise.all([createImageBitmap(drawing), createImageBitmap(result)]);
   const canvas = document.createElement("canvas");
   canvas.width = left.width + right.width;

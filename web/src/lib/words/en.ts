@@ -62,7 +62,8 @@ export const en = {
   "tool.dabsize": "Size of the dab",
   "tool.colour": "Colour of the hint",
   "tool.own": "Your own colour",
-  "tool.pick.help": "Click a colour in the drawing or in the result.",
+  "tool.pick.help": "Click a colour in the drawing or in the result; or go there with Tab, then arrow keys and space.",
+  "tool.pick.class": "Click a class in the map; or go there with Tab, then arrow keys and space.",
   "tool.classes": "Classes",
 
   "dab.name": "Hint {colour}, number {number}. Arrow keys move it, Delete removes it.",

@@ -63,7 +63,8 @@ export const ko: Words = {
   "tool.dabsize": "색점 크기",
   "tool.colour": "힌트 색",
   "tool.own": "직접 고른 색",
-  "tool.pick.help": "그림이나 결과에서 색을 클릭하세요.",
+  "tool.pick.help": "그림이나 결과에서 색을 클릭하세요. 키보드로는 Tab으로 옮겨 간 뒤 화살표 키와 스페이스를 쓰세요.",
+  "tool.pick.class": "라벨 맵에서 클래스를 클릭하세요. 키보드로는 Tab으로 옮겨 간 뒤 화살표 키와 스페이스를 쓰세요.",
   "tool.classes": "클래스",
 
   "dab.name": "힌트 {colour}, {number}번. 화살표 키로 옮기고 Delete로 지웁니다.",
