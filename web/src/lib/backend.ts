@@ -44,10 +44,14 @@ export interface TranslateRequest {
   page: string;
 }
 
+export type Runner = "WebAssembly" | "WebGPU";
+
 export interface Translation {
   picture: Blob;
   /** That the model took, without the way there and back. */
   milliseconds: number;
+  /** What ran the model, where the browser did. */
+  by?: Runner;
 }
 
 export interface SampleRequest {
