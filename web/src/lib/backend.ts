@@ -44,7 +44,7 @@ export interface TranslateRequest {
   page: string;
 }
 
-export type Runner = "WebAssembly" | "WebGPU";
+export type Runner = "WASM" | "WebGPU";
 
 export interface Translation {
   picture: Blob;

@@ -63,7 +63,7 @@ function holdNetworks(): () => void {
 /** Draws the negative; from noise, white where the label is and black elsewhere. */
 function network({ translating }: WebModel): Network {
   return {
-    by: "WebAssembly",
+    by: "WASM",
     async run({ data, shape }, labels) {
       await held;
       const [count, , height, width] = shape as [number, number, number, number];

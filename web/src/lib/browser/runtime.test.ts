@@ -102,7 +102,7 @@ test.each([
   ["fails to give one", async () => Promise.reject(new Error("lost"))],
   ["has a processor in disguise", async () => ({ info: { isFallbackAdapter: true } })],
 ])("a browser that %s draws by WebAssembly, and never fetches the larger runtime", async (_, adapter) => {
-  expect((await draw(engine(adapter))).by).toBe("WebAssembly");
+  expect((await draw(engine(adapter))).by).toBe("WASM");
   expect(made).toEqual(["wasm"]);
   expect(loaded()).toEqual(["ort-wasm-simd-threaded.wasm.gz"]);
 });
@@ -110,7 +110,7 @@ test.each([
 test("a browser that cannot suspend WebAssembly is not asked for an adapter", async () => {
   suspending(false);
   const adapter = vi.fn(hardware);
-  expect((await draw(engine(adapter))).by).toBe("WebAssembly");
+  expect((await draw(engine(adapter))).by).toBe("WASM");
   expect(adapter).not.toHaveBeenCalled();
 });
 
@@ -122,7 +122,7 @@ test.each<[string, Behaviour]>([
 ])("WebGPU that %s gives way to WebAssembly before anything is shown", async (_, behaviour) => {
   gpu = behaviour;
   const { by, picture } = await draw(engine(hardware));
-  expect(by).toBe("WebAssembly");
+  expect(by).toBe("WASM");
   expect(picture.size).toBeGreaterThan(0);
   expect(made).toEqual(["webgpu", "wasm"]);
 });
@@ -133,7 +133,7 @@ test("WebGPU that fails later gives way for good, and the drawing is answered al
   const own = engine(hardware);
   const found = [];
   for (let drawing = 0; drawing < 3; drawing++) found.push((await draw(own)).by);
-  expect(found).toEqual(["WebGPU", "WebAssembly", "WebAssembly"]);
+  expect(found).toEqual(["WebGPU", "WASM", "WASM"]);
   expect(made).toEqual(["webgpu", "wasm"]);
 });
 
@@ -150,6 +150,6 @@ test("a network that draws from noise is too small for the way to a GPU", async 
   vi.stubGlobal("navigator", { gpu: { requestAdapter: adapter } });
   const fetching = { bytes: async () => new Uint8Array(1) } as unknown as Fetching;
   const network = await new Networks(pathToFileURL(`${folder}/`), fetching).open({ ...MODEL, translating: null });
-  expect(network.by).toBe("WebAssembly");
+  expect(network.by).toBe("WASM");
   expect(adapter).not.toHaveBeenCalled();
 });

@@ -29,7 +29,7 @@ const GPU: Flavour = {
   wasm: "ort-wasm-simd-threaded.jspi.wasm.gz",
 };
 const MOST_THREADS = 4;
-const PROVIDERS = { WebAssembly: "wasm", WebGPU: "webgpu" } as const;
+const PROVIDERS = { WASM: "wasm", WebGPU: "webgpu" } as const;
 
 export class Networks {
   private readonly loaded = new Map<Flavour, Promise<Runtime>>();
@@ -58,9 +58,9 @@ export class Networks {
     try {
       if (gpu) {
         const fast = await on("WebGPU").catch(() => undefined);
-        if (fast && (await isRight(fast, model))) return careful(fast, () => on("WebAssembly"));
+        if (fast && (await isRight(fast, model))) return careful(fast, () => on("WASM"));
       }
-      return await on("WebAssembly");
+      return await on("WASM");
     } catch (error) {
       throw new BackendError("refused", `${model.title} cannot be run in this browser: ${String(error)}`);
     }
