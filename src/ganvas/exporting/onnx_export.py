@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from ganvas.exporting.graph import Precision
 
 PRECISIONS = ("fp32", "fp16", "int8")
-OPSET = 21  # onnxruntime since 1.18, of May 2024, reads it
+# onnxruntime reads it since 1.18; beyond it onnxruntime-web 1.30 has no transposed convolutions for WebGPU.
+OPSET = 21
 MOST_DIFFERENCE = 1e-3
 
 
