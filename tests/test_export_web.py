@@ -14,6 +14,7 @@ import pytest
 import torch
 
 import ganvas
+from export_help import STREET, label_header, save, translate_header
 from ganvas import config
 from ganvas.cli.main import _run
 from ganvas.data.preparation import Preparation
@@ -21,7 +22,6 @@ from ganvas.errors import GanvasError, UsageError
 from ganvas.exporting import export_web, networks, web_export
 from ganvas.inference import Model, is_export
 from ganvas.model_file import save_model
-from test_export import STREET, label_header, save, translate_header
 
 onnx = pytest.importorskip("onnx", reason="the extra onnx is not installed")
 pytest.importorskip("onnxruntime", reason="the extra onnx is not installed")

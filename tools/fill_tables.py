@@ -4,7 +4,8 @@
     python tools/fill_tables.py --check  say which are out of date, exit 1 if any is
 
 A table stands between `<!-- table NAME -->` and `<!-- end -->`, NAME being a file of docs/results without ending: .json
-of a benchmark, or .md as `ganvas study` wrote it. Where there is no such file yet, the place is left as it is.
+of a benchmark, or .md as `ganvas study` wrote it. Of a file with several tables a colon and which one follow. Where
+there is no such file yet, the place is left as it is.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ import classes  # noqa: E402
 import course_history  # noqa: E402
 import evaluate_cost  # noqa: E402
 import evaluate_digits  # noqa: E402
+import export_quality  # noqa: E402
 import hints  # noqa: E402
 import measure_digits  # noqa: E402
 import pix2pix_loss_curves  # noqa: E402
@@ -47,6 +49,11 @@ TABLES: dict[str, Callable[[dict[str, Any]], str]] = {
     "course-history": course_history.table,
     "digits-evaluated": evaluate_digits.table,
     "evaluate-cost": evaluate_cost.table,
+    "export:agreement": export_quality.agreement,
+    "export:bits": export_quality.bits,
+    "export:digits": export_quality.digits,
+    "export:page": export_quality.page,
+    "export:pictures": export_quality.pictures,
     "hints": hints.table,
     "pix2pix-loss-curves": pix2pix_loss_curves.printed,
     "pix2pix-step": pix2pix_step.printed,
@@ -55,14 +62,15 @@ TABLES: dict[str, Callable[[dict[str, Any]], str]] = {
     "studio-page": studio_page.printed,
     "translate-speed": translate_speed.printed,
 }
-PLACE = re.compile(r"(<!-- table ([\w-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
+PLACE = re.compile(r"(<!-- table ([\w:-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
 
 def filled(text: str) -> str:
     """A document with its tables made anew."""
 
     def table(match: re.Match[str]) -> str:
-        study, benchmark = (ROOT / "docs/results" / f"{match[2]}{ending}" for ending in (".md", ".json"))
+        file = match[2].partition(":")[0]
+        study, benchmark = (ROOT / "docs/results" / f"{file}{ending}" for ending in (".md", ".json"))
         if study.exists():
             return f"{match[1]}{study.read_text('utf-8')}{match[3]}"
         if not benchmark.exists():

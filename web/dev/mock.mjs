@@ -2,6 +2,7 @@
 // own tests and for work on the page without Python. `node dev/mock.mjs [PORT]`; then `GANVAS_STUDIO=... npm run dev`.
 import { createServer } from "node:http";
 import { pathToFileURL } from "node:url";
+import { zipSync } from "fflate";
 
 // A white and a black pixel.
 const PNG = Buffer.from(
@@ -29,11 +30,42 @@ const RECIPE = {
   schema: { properties: { train: { properties: { total_images: { type: "integer", description: "how long" } } } } },
 };
 
-/** A server on a free port of the loopback; `seen` holds the requests as {method, path, query, body}. */
+/** Drawings one after the other; of a page only the newest waits. */
+class Turns {
+  #waiting = new Map();
+  #busy = false;
+
+  /** Whether it is this one's turn, when it is; false where a newer one of the page took its place. */
+  take(page) {
+    this.#waiting.get(page)?.(false);
+    return new Promise((resolve) => {
+      this.#waiting.set(page, resolve);
+      this.#next();
+    });
+  }
+
+  end() {
+    this.#busy = false;
+    this.#next();
+  }
+
+  #next() {
+    const [next] = this.#waiting;
+    if (this.#busy || !next) return;
+    this.#busy = true;
+    this.#waiting.delete(next[0]);
+    next[1](true);
+  }
+}
+
+/** A server on a free port of the loopback; `seen` holds the requests as {method, path, query, body}. No drawing is
+ *  finished between `hold()` and the call of what that returns. */
 export async function startMock(port = 0) {
   const seen = [];
   const runs = new Map();
-  let jobs = 0;
+  const jobs = [];
+  const turns = new Turns();
+  let held;
   const server = createServer(async (request, response) => {
     const chunks = [];
     for await (const chunk of request) chunks.push(chunk);
@@ -57,8 +89,10 @@ export async function startMock(port = 0) {
     if (path.endsWith("/examples/0.png")) return send(200, "image/png", PNG);
     if (path.endsWith("/translate")) {
       if (!body.includes("\x89PNG")) return problem(415, "not-a-picture", "not-a-picture", "the picture is none", { kinds: "PNG" });
-      if (field("page") === "old") return problem(409, "superseded", "newer-request", "a newer one came");
       if (field("page") === "crowd") return problem(503, "busy", "queue-full", "too many", { count: 9, headers: { "Retry-After": "3" } });
+      if (!(await turns.take(field("page")))) return problem(409, "superseded", "newer-request", "a newer one came");
+      await held;
+      turns.end();
       return send(200, "image/png", PNG, { "X-Ganvas-Milliseconds": "12.5" });
     }
     if (path.endsWith("/warm")) return send(202, "text/plain");
@@ -67,14 +101,24 @@ export async function startMock(port = 0) {
       const asked = between ? Array(between.steps).fill(labels[0]) : labels;
       return json({ pictures: asked.map((label) => ({ label: String(label), png: PNG.toString("base64") })) });
     }
-    if (path.endsWith("/files")) return json({ id: `job${jobs++}` }, 202);
-    if (path.startsWith("/api/jobs/") && path.endsWith("/events")) {
-      const failed = [{ name: "broken.png", reason: "is damaged" }];
-      return events(["progress", { done: 1, total: 2, failed: [] }], ["done", { done: 2, total: 2, failed }]);
+    if (path.endsWith("/files")) {
+      const files = [...body.matchAll(/filename="([^"]*)"\r\n.*\r\n\r\n(\x89PNG)?/g)].map(([, name, png]) => ({ name, good: !!png }));
+      return json({ id: String(jobs.push(files) - 1) }, 202);
     }
-    if (path.endsWith("/result.zip")) return send(200, "application/zip", "PK");
-    if (path.startsWith("/api/jobs/") && request.method === "GET") return json({ state: "done", done: 2, total: 2, failed: [] });
-    if (path.startsWith("/api/jobs/")) return send(204, "text/plain");
+    const [, job, part] = /^\/api\/jobs\/(\d+)\/?(.*)$/.exec(path) ?? [];
+    if (job) {
+      const files = jobs[job];
+      const after = (done) => {
+        const failed = files.slice(0, done).filter(({ good }) => !good).map(({ name }) => ({ name, reason: "is damaged" }));
+        return { done, total: files.length, failed };
+      };
+      if (part === "events") return events(...files.map((_, at) => [at + 1 < files.length ? "progress" : "done", after(at + 1)]));
+      if (part === "result.zip") {
+        const results = files.filter(({ good }) => good).map(({ name }) => [name, PNG]);
+        return send(200, "application/zip", Buffer.from(zipSync(Object.fromEntries(results))));
+      }
+      return request.method === "GET" ? json({ state: "done", ...after(files.length) }) : send(204, "text/plain");
+    }
     if (path === "/api/recipes") return json([{ name: "sketch2color", description: "From sketch to colour.", task: "translate" }]);
     if (path.startsWith("/api/recipes/")) return json(RECIPE);
     if (path === "/api/runs" && request.method === "POST") {
@@ -95,7 +139,12 @@ export async function startMock(port = 0) {
   });
   await new Promise((resolve) => server.listen(port, "127.0.0.1", resolve));
   const close = () => new Promise((resolve) => (server.closeAllConnections(), server.close(resolve)));
-  return { origin: `http://127.0.0.1:${server.address().port}`, seen, close };
+  const hold = () => {
+    let release;
+    held = new Promise((resolve) => (release = resolve));
+    return release;
+  };
+  return { origin: `http://127.0.0.1:${server.address().port}`, seen, hold, close };
 }
 
 if (process.argv[1] && import.meta.url === pathToFileURL(process.argv[1]).href) {

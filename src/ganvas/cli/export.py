@@ -77,7 +77,7 @@ def _tell_page(done: ExportedPage) -> None:
 def _measured(done: Exported) -> dict[str, str]:
     lines = {
         "random input": f"differs from PyTorch by at most {done.random.largest:.2g}",
-        "real input": f"differs from PyTorch by at most {done.real.largest:.2g}",
+        "real input": f"differs from PyTorch by at most {done.real.largest:.2g} ({done.real_input})",
     }
     return lines if done.loss is None else lines | {"loss": _loss(done.loss)}
 

@@ -1,23 +1,33 @@
-"""Whether an export draws what its model draws: on random input, and on drawings made for it."""
+"""Whether an export draws what its model draws: on random input, and on the examples that the studio has."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
 import numpy as np
-import numpy.typing as npt
 import torch
-from PIL import Image, ImageDraw
 from torch import Tensor, nn
 
+from ganvas.data.label_maps import CAMVID
+from ganvas.data.preparation import Preparation
+from ganvas.exporting.description import EXAMPLES
 from ganvas.model_file import LabelHeader, TranslateHeader
+from ganvas.pictures import Pixels
 
 Inputs = tuple[Tensor, Tensor | None]
 Kind = Literal["random", "real"]
 BATCH = 2
+DRAWING = Preparation(channels=1)
+STREET = Preparation(
+    kind="labels",
+    channels=1,
+    class_names=tuple(name for name, _ in CAMVID),
+    colours=tuple(colour for _, colour in CAMVID),
+)
 
 
 @dataclass(frozen=True)
@@ -69,16 +79,41 @@ def random_inputs(header: LabelHeader | TranslateHeader) -> Iterator[Inputs]:
 
 
 def real_inputs(header: LabelHeader | TranslateHeader) -> Iterator[Inputs]:
-    """What the model is for: noise under every label, or drawings of a house, with and without dabs of colour."""
+    """What the model is for: noise under every label, or the examples of :func:`real_name`, also with dabs."""
     if isinstance(header, LabelHeader):
         random = torch.Generator().manual_seed(1)
         count = max(32, min(200, len(header.class_names)))
         yield _noise(header, count, random), _labels(header, count)
         return
     side = header.size
-    for number, (height, width) in enumerate(((side, side), (side, side + side // 3), (2 * side, 2 * side))):
-        x = header.source.encode(_house(header, height, width))
+    sizes = ((side, side), (side, side), (side, side + side // 3), (2 * side, 2 * side))
+    for number, path in enumerate(_examples(header)):
+        height, width = sizes[number % len(sizes)]
+        pixels = header.source.resized(_read(header, path), height, width)
+        x = header.source.encode(torch.tensor(np.moveaxis(pixels, 2, 0)[None]))
         yield _with_hints(x, _dabs(height, width, number) if header.hints else None), _labels(header, 1)
+
+
+def real_name(header: LabelHeader | TranslateHeader) -> str:
+    """What :func:`real_inputs` are, for people."""
+    if isinstance(header, LabelHeader):
+        return f"noise under {len(header.class_names)} labels" if header.conditional else "noise"
+    examples = _examples(header)
+    return f"{examples[0].parent.name} {', '.join(path.stem for path in examples)}"
+
+
+def _examples(header: TranslateHeader) -> list[Path]:
+    """Street scenes for a model that takes label maps, whatever its classes; drawings for any other."""
+    folder = "camvid" if header.source.kind == "labels" else "drawings"
+    return sorted((EXAMPLES / folder).glob("*.png"))
+
+
+def _read(header: TranslateHeader, path: Path) -> Pixels:
+    """An example (H, W, C) with the channels that the model takes, or with ids of its classes."""
+    source = header.source
+    if source.kind == "labels":
+        return STREET.read(path) % len(source.class_names)
+    return DRAWING.read(path).repeat(source.channels, axis=2)
 
 
 def _noise(header: LabelHeader, count: int, random: torch.Generator) -> Tensor:
@@ -97,42 +132,12 @@ def _with_hints(x: Tensor, dabs: Tensor | None) -> Tensor:
     return x if dabs is None else torch.cat([x, dabs], dim=1)
 
 
-def _house(header: TranslateHeader, height: int, width: int) -> Tensor:
-    """A drawing (1, C, height, width) as uint8: lines on paper, or areas of class ids."""
-    source = header.source
-    if source.kind == "labels":
-        classes = len(source.class_names)
-        shades = [number * 7 % classes for number in range(4)]
-        image = Image.new("L", (width, height), shades[0])
-        _draw(image, *shades[1:], line=None)
-    else:
-        image = Image.new("L", (width, height), 255)
-        _draw(image, 255, 255, 255, line=0)
-    pixels: npt.NDArray[np.uint8] = np.asarray(image)
-    return torch.tensor(np.repeat(pixels[None, None], source.channels, axis=1))
-
-
-def _draw(image: Image.Image, ground: int, wall: int, roof: int, *, line: int | None) -> None:
-    pen = ImageDraw.Draw(image)
-    width, height = image.size
-    weight = max(1, min(image.size) // 50)
-
-    def at(*places: tuple[float, float]) -> list[tuple[float, float]]:
-        return [(x * width, y * height) for x, y in places]
-
-    pen.rectangle(at((0, 0.8), (1, 1)), ground, line, weight)
-    pen.rectangle(at((0.25, 0.45), (0.75, 0.85)), wall, line, weight)
-    pen.polygon(at((0.2, 0.45), (0.5, 0.15), (0.8, 0.45)), roof, line, weight)
-    pen.rectangle(at((0.45, 0.6), (0.58, 0.85)), roof, line, weight)
-    pen.ellipse(at((0.05, 0.05), (0.2, 0.2)), roof, line, weight)
-
-
 def _dabs(height: int, width: int, count: int) -> Tensor:
     """(1, 4, height, width) with ``count`` dabs of different colours in a row."""
     dabs = torch.zeros(1, 4, height, width)
     for number in range(count):
         left = width * (number + 1) // (count + 2)
-        colour = torch.tensor([1.0, -1.0 + number, -1.0])
+        colour = torch.tensor([1.0, 2 * number / count - 1, -1.0])
         dabs[0, :3, height // 3 : height // 3 + 4, left : left + 4] = colour[:, None, None]
         dabs[0, 3, height // 3 : height // 3 + 4, left : left + 4] = 1
     return dabs

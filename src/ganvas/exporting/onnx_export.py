@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from ganvas.errors import GanvasError, UsageError
-from ganvas.exporting.agreement import Difference, difference
+from ganvas.exporting.agreement import Difference, difference, real_name
 from ganvas.files import atomic_write
 from ganvas.inference import is_export, model_name, resolve_model
 from ganvas.inference.onnx_file import ENDING, OnnxGenerator, require_onnx
@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from ganvas.exporting.graph import Precision
 
 PRECISIONS = ("fp32", "fp16", "int8")
-OPSET = 21  # onnxruntime since 1.18, of May 2024, reads it
+# onnxruntime reads it since 1.18; beyond it onnxruntime-web 1.30 has no transposed convolutions for WebGPU.
+OPSET = 21
 MOST_DIFFERENCE = 1e-3
 
 
@@ -31,7 +32,8 @@ class Exported:
         precision: of its weights.
         opset: of its operators.
         random: how far onnxruntime is from PyTorch on random input, the weights being in float32.
-        real: the same on drawings, or on noise under every label.
+        real: the same on what the model is for.
+        real_input: what that is, for people.
         loss: how far the rounded weights are from float32 on the latter; None where they are not rounded.
     """
 
@@ -41,6 +43,7 @@ class Exported:
     opset: int
     random: Difference
     real: Difference
+    real_input: str
     loss: Difference | None
 
 
@@ -54,11 +57,14 @@ class Checked:
     opset: int
     random: Difference
     real: Difference
+    real_input: str
     loss: Difference | None
 
     def written(self, path: Path) -> Exported:
         """What became of it at ``path``."""
-        return Exported(path, len(self.data), self.precision, self.opset, self.random, self.real, self.loss)
+        return Exported(
+            path, len(self.data), self.precision, self.opset, self.random, self.real, self.real_input, self.loss
+        )
 
 
 def export_onnx(model: str | Path, out: str | Path, *, precision: str = "fp32", opset: int = OPSET) -> Exported:
@@ -106,4 +112,4 @@ def checked(model: str | Path, *, precision: str, opset: int) -> Checked:
         whole = build(generator, header, cast("Precision", precision), opset)
         rounded = OnnxGenerator(whole, header, f"the export of '{source}'")
         loss = difference(generator, rounded, header, "real")
-    return Checked(whole, header, precision, opset, random, real, loss)
+    return Checked(whole, header, precision, opset, random, real, real_name(header), loss)

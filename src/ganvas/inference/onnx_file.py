@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -44,7 +45,7 @@ class OnnxGenerator(nn.Module):
         expected = expected_inputs(header)
         found = {put.name: (put.type, tuple(put.shape)) for put in self._session.get_inputs()}
         if found.keys() != expected.keys() or any(not _fits(found[key], expected[key]) for key in expected):
-            raise GanvasError(f"{name} takes {found}, its header says {expected}: export the model again")
+            raise GanvasError(f"{name} takes {_told(found)}, its header says {_told(expected)}: export the model again")
         self._header = header
         if isinstance(header, LabelHeader):
             self.value_range = header.value_range
@@ -167,6 +168,10 @@ def _fits(found: tuple[str, tuple[int | str, ...]], expected: tuple[str, tuple[i
         isinstance(side, str) if isinstance(need, str) else side == need
         for side, need in zip(shape, wanted, strict=True)
     )
+
+
+def _told(inputs: Mapping[str, tuple[str, tuple[int | str, ...]]]) -> str:
+    return " and ".join(f"{name} {kind} ({', '.join(map(str, shape))})" for name, (kind, shape) in inputs.items())
 
 
 def _first_line(error: Exception) -> str:

@@ -52,10 +52,14 @@ export interface TranslateRequest {
   page: string;
 }
 
+export type Runner = "WASM" | "WebGPU";
+
 export interface Translation {
   picture: Blob;
   /** That the model took, without the way there and back. */
   milliseconds: number;
+  /** What ran the model, where the browser did. */
+  by?: Runner;
 }
 
 export interface SampleRequest {

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
 import { startMock } from "../../dev/mock.mjs";
-import type { FilesProgress, RunDetail, RunInfo, StatsRecord } from "./backend";
+import type { RunDetail, RunInfo, StatsRecord } from "./backend";
 import { obeysTheContract } from "./backend.contract";
 import { HttpBackend } from "./http";
 
@@ -42,7 +42,12 @@ afterAll(() => mock.close());
 const PICTURE = new Blob(["\x89PNG"], { type: "image/png" });
 const asked = { model: "sketch2color", picture: PICTURE, page: "p" };
 
-describe("the contract", () => obeysTheContract(() => backend));
+describe("the contract", () => {
+  obeysTheContract(() => backend, {
+    hold: () => mock.hold(),
+    come: () => mock.seen.filter(({ path }) => path.endsWith("/translate")).length,
+  });
+});
 
 test("hints, label and variation go along only when there are any", async () => {
   await backend.translate(asked);
@@ -61,8 +66,7 @@ test("a model that will be drawn with is loaded before the first stroke", async 
   await expect.poll(() => mock.seen.map(({ method, path }) => `${method} ${path}`)).toEqual(["POST /api/models/run:street/warm"]);
 });
 
-test("an older request knows that it was superseded, a crowd how long to wait", async () => {
-  await expect(backend.translate({ ...asked, page: "old" })).rejects.toMatchObject({ kind: "superseded" });
+test("a crowd knows how long to wait", async () => {
   await expect(backend.translate({ ...asked, page: "crowd" })).rejects.toMatchObject({ kind: "busy", retryAfter: 3 });
 });
 
@@ -79,13 +83,9 @@ test("nobody there is told apart from a refusal", async () => {
   await expect(new HttpBackend("http://127.0.0.1:1").models()).rejects.toMatchObject({ kind: "unreachable" });
 });
 
-test("files come back as one archive, with what failed, and the server may forget the job", async () => {
-  const told: FilesProgress[] = [];
-  const signal = new AbortController().signal;
-  const archive = await backend.translateFiles("sketch2color", [new File(["a"], "a.png")], undefined, (p) => told.push(p), signal);
-  expect(await archive.text()).toBe("PK");
-  expect(told.map(({ done }) => done)).toEqual([1, 2]);
-  expect(told.at(-1)!.failed).toEqual([{ name: "broken.png", reason: "is damaged" }]);
+test("once the files have come the server may forget the job", async () => {
+  const { signal } = new AbortController();
+  await backend.translateFiles("sketch2color", [new File(["a"], "a.png")], undefined, () => undefined, signal);
   await expect.poll(() => mock.seen.at(-1)!.method).toBe("DELETE");
 });
 

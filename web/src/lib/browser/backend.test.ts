@@ -51,13 +51,21 @@ async function decode(file: Blob, name: string): Promise<Pixels> {
 
 const ports: MessagePort[] = [];
 let opened: string[] = [];
-let hold: Promise<void> | undefined;
+let held: Promise<void> | undefined;
+let come = 0;
+
+function holdNetworks(): () => void {
+  let release = (): void => undefined;
+  held = new Promise((resolve) => (release = resolve));
+  return release;
+}
 
 /** Draws the negative; from noise, white where the label is and black elsewhere. */
 function network({ translating }: WebModel): Network {
   return {
+    by: "WASM",
     async run({ data, shape }, labels) {
-      await hold;
+      await held;
       const [count, , height, width] = shape as [number, number, number, number];
       if (translating) return { data: data.slice(0, height * width).map((value) => -value), shape: [1, 1, height, width] };
       return { data: Float32Array.from({ length: count * 4 }, (_, i) => (labels![i >> 2] === i % 4 ? 1 : 0)), shape: [count, 1, 2, 2] };
@@ -73,6 +81,7 @@ function start(_base: URL, models: WebModel[]): Line {
     return network(model);
   };
   serve(port2 as unknown as Line, new Engine(models, { decode, open }));
+  port2.addEventListener("message", ({ data }: MessageEvent<{ kind: string }>) => void (come += Number(data.kind === "translate")));
   ports.push(port1, port2);
   return port1 as unknown as Line;
 }
@@ -92,7 +101,7 @@ beforeAll(async () => {
 });
 beforeEach(() => {
   opened = [];
-  hold = undefined;
+  held = undefined;
   backend = new BrowserBackend(manifest, start);
 });
 afterAll(() => {
@@ -103,7 +112,7 @@ afterAll(() => {
 const grey = (size: number, value: number): Promise<Blob> =>
   encodePng({ width: size, height: size, channels: 1, data: new Uint8Array(size * size).fill(value) });
 
-describe("the contract", () => obeysTheContract(() => backend));
+describe("the contract", () => obeysTheContract(() => backend, { hold: holdNetworks, come: () => come }));
 
 test("a drawing goes through the network and comes back in its own size", async () => {
   const { picture } = await backend.translate({ model: "negative", picture: await grey(20, 200), page: "p" });
@@ -122,8 +131,7 @@ test("each label is drawn, in the range of the model's values", async () => {
 test("an older drawing of the same canvas is superseded, a model is loaded once and its loading told", async () => {
   const told: (number | null)[] = [];
   backend.watchFetching((share) => told.push(share));
-  let release = (): void => undefined;
-  hold = new Promise((resolve) => (release = resolve));
+  const release = holdNetworks();
   const picture = await grey(8, 0);
   const ask = (): Promise<unknown> => backend.translate({ model: "negative", picture, page: "p" });
   backend.warm("negative");
@@ -185,6 +193,6 @@ test("a runtime that draws otherwise than at the export is known by its probe", 
   const probe = { ...TRANSLATING!.probe, values: values.map((value) => -value) };
   expect(await agrees(network(MODELS[0]!), probe, undefined)).toBe(true);
   expect(await agrees(network(MODELS[0]!), { ...probe, values }, undefined)).toBe(false);
-  const broken: Network = { run: async ({ shape }) => ({ data: new Float32Array(64).fill(NaN), shape }) };
+  const broken: Network = { by: "WebGPU", run: async ({ shape }) => ({ data: new Float32Array(64).fill(NaN), shape }) };
   expect(await agrees(broken, probe, undefined)).toBe(false);
 });

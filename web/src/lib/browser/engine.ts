@@ -1,6 +1,6 @@
 /** Drawing with the models of the manifest. It knows neither how pictures are decoded nor what runs the networks. */
 
-import { BackendError, type Sample, type SampleRequest, type Translation, type TranslateRequest } from "../backend";
+import { BackendError, type Runner, type Sample, type SampleRequest, type Translation, type TranslateRequest } from "../backend";
 import { encodePng, type Pixels } from "../png";
 import type { Sampling, WebModel } from "./manifest";
 import { noises, walk } from "./noise";
@@ -14,6 +14,8 @@ export interface Tensor {
 
 /** A network that is ready to run. */
 export interface Network {
+  /** What ran it the last time, or will. */
+  readonly by: Runner;
   run(input: Tensor, labels: number[] | undefined): Promise<Tensor>;
 }
 
@@ -52,7 +54,7 @@ export class Engine {
     const { data, channels, height, width } = prepared(wanted, picture, hints);
     const drawn = await network.run({ data, shape: [1, channels, height, width] }, label && [label.index]);
     const result = finished(wanted, first(drawn), picture);
-    return { picture: await encodePng(result), milliseconds: performance.now() - began };
+    return { picture: await encodePng(result), milliseconds: performance.now() - began, by: network.by };
   }
 
   async sample(request: SampleRequest): Promise<Sample[]> {

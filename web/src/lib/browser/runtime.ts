@@ -1,7 +1,7 @@
 /** onnxruntime-web: WebAssembly everywhere, WebGPU where the browser has it. */
 
 import type * as Ort from "onnxruntime-web";
-import { BackendError } from "../backend";
+import { BackendError, type Runner } from "../backend";
 import type { Network, Tensor } from "./engine";
 import type { Fetching } from "./fetching";
 import type { WebModel } from "./manifest";
@@ -29,6 +29,7 @@ const GPU: Flavour = {
   wasm: "ort-wasm-simd-threaded.jspi.wasm.gz",
 };
 const MOST_THREADS = 4;
+const PROVIDERS = { WASM: "wasm", WebGPU: "webgpu" } as const;
 
 export class Networks {
   private readonly loaded = new Map<Flavour, Promise<Runtime>>();
@@ -48,19 +49,18 @@ export class Networks {
       this.fetching.bytes(new URL(model.file, this.base)),
       this.runtime(gpu ? GPU : PLAIN),
     ]);
-    const on = async (provider: "wasm" | "webgpu"): Promise<Network> => {
+    const on = async (by: Runner): Promise<Network> => {
       // Warnings are not for those who draw.
-      const options = { executionProviders: [provider], logSeverityLevel: 3 } as const;
+      const options = { executionProviders: [PROVIDERS[by]], logSeverityLevel: 3 } as const;
       const session = await this.queue.submit(() => runtime.InferenceSession.create(bytes, options));
-      const ready = network(runtime, session);
-      return { run: (input, labels) => this.queue.submit(() => ready.run(input, labels)) };
+      return { by, run: (input, labels) => this.queue.submit(() => run(runtime, session, input, labels)) };
     };
     try {
       if (gpu) {
-        const fast = await on("webgpu").catch(() => undefined);
-        if (fast && (await isRight(fast, model))) return careful(fast, () => on("wasm"));
+        const fast = await on("WebGPU").catch(() => undefined);
+        if (fast && (await isRight(fast, model))) return careful(fast, () => on("WASM"));
       }
-      return await on("wasm");
+      return await on("WASM");
     } catch (error) {
       throw new BackendError("refused", `${model.title} cannot be run in this browser: ${String(error)}`);
     }
@@ -93,16 +93,17 @@ export class Networks {
   }
 }
 
-function network(runtime: Runtime, session: Ort.InferenceSession): Network {
+async function run(
+  runtime: Runtime,
+  session: Ort.InferenceSession,
+  { data, shape }: Tensor,
+  labels: number[] | undefined,
+): Promise<Tensor> {
   const [name] = session.inputNames as [string];
-  return {
-    async run({ data, shape }, labels): Promise<Tensor> {
-      const feeds: Record<string, Ort.Tensor> = { [name]: new runtime.Tensor("float32", data, shape) };
-      if (labels) feeds["labels"] = new runtime.Tensor("int64", BigInt64Array.from(labels, BigInt), [labels.length]);
-      const { pictures } = await session.run(feeds);
-      return { data: (await pictures!.getData()) as Float32Array, shape: pictures!.dims };
-    },
-  };
+  const feeds: Record<string, Ort.Tensor> = { [name]: new runtime.Tensor("float32", data, shape) };
+  if (labels) feeds["labels"] = new runtime.Tensor("int64", BigInt64Array.from(labels, BigInt), [labels.length]);
+  const { pictures } = await session.run(feeds);
+  return { data: (await pictures!.getData()) as Float32Array, shape: pictures!.dims };
 }
 
 async function isRight(network: Network, { translating, class_names }: WebModel): Promise<boolean> {
@@ -113,13 +114,18 @@ async function isRight(network: Network, { translating, class_names }: WebModel)
 /** One that goes over to another for good when it fails. */
 function careful(risky: Network, other: () => Promise<Network>): Network {
   let inUse: Promise<Network> = Promise.resolve(risky);
+  let by = risky.by;
   return {
+    get by() {
+      return by;
+    },
     async run(input, labels) {
       try {
         return await (await inUse).run(input, labels);
       } catch (error) {
         if ((await inUse) !== risky) throw error;
         inUse = other();
+        by = (await inUse).by;
         return (await inUse).run(input, labels);
       }
     },
