@@ -3,6 +3,7 @@
 import { unzipSync } from "fflate";
 import { expect, test } from "vitest";
 import { BackendError, type Backend, type FilesProgress, type ModelInfo } from "./backend";
+import { reasonIn } from "./i18n";
 import { encodePng } from "./png";
 
 async function isPng(blob: Blob): Promise<boolean> {
@@ -48,14 +49,17 @@ export function obeysTheContract(backend: () => Backend, { hold, come }: Hands):
     expect(milliseconds).toBeGreaterThanOrEqual(0);
   });
 
-  test("what is no picture is refused with words for a person", async () => {
+  test("what is no picture is refused with words for a person, in both languages", async () => {
     const model = await find(({ task }) => task === "translate");
     if (!model) return;
     const request = { model: model.name, picture: new Blob(["nothing"]), page: "contract" };
     const failure = await backend().translate(request).catch((error: unknown) => error);
     expect(failure).toBeInstanceOf(BackendError);
     expect(failure).toMatchObject({ kind: "refused" });
-    expect((failure as BackendError).message).not.toBe("");
+    const { message, reason } = failure as BackendError;
+    expect(message).not.toBe("");
+    expect(reasonIn("ko", message, reason)).toMatch(/[가-힣]/);
+    expect(reasonIn("ko", message, reason)).not.toMatch(/[{}]/);
   });
 
   test("of one page the newest drawing takes the place of the one that waits; what has begun is finished", async () => {

@@ -2,13 +2,14 @@ import { createServer, type Server } from "node:http";
 import { inflateSync } from "node:zlib";
 import { unzipSync } from "fflate";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
-import { BackendError, type FilesProgress } from "../backend";
+import type { FilesProgress } from "../backend";
 import { obeysTheContract } from "../backend.contract";
 import { encodePng, type Pixels } from "../png";
 import { BrowserBackend } from "./backend";
 import { Engine, type Network } from "./engine";
 import type { WebModel } from "./manifest";
 import { agrees } from "./probe";
+import { refused } from "./refusals";
 import { serve, tellFetched, type Line } from "./service";
 
 const COMMON = {
@@ -37,7 +38,7 @@ const PNG = Buffer.from(
 /** Stands in for the browser's decoder: PNG as the page itself writes it, without filters. */
 async function decode(file: Blob, name: string): Promise<Pixels> {
   const bytes = Buffer.from(await file.arrayBuffer());
-  if (bytes.toString("latin1", 1, 4) !== "PNG") throw new BackendError("refused", `${name} cannot be read.`);
+  if (bytes.toString("latin1", 1, 4) !== "PNG") throw refused("unreadable-picture", `${name} cannot be read.`);
   const [width, height] = [bytes.readUInt32BE(16), bytes.readUInt32BE(20)];
   const channels = { 0: 1, 2: 3, 6: 4 }[bytes[25]!]!;
   const rows = inflateSync(bytes.subarray(bytes.indexOf("IDAT") + 4));
@@ -167,7 +168,7 @@ test("files come back as one archive under names of their own, with what failed"
   expect(Object.keys(results).sort()).toEqual(["a-2.png", "a.png", "b.jpg.png"]);
   expect((await decode(new Blob([results["a-2.png"] as Uint8Array<ArrayBuffer>]), "")).data[0]).toBe(255);
   expect(told.map(({ done }) => done)).toEqual([1, 2, 3, 4]);
-  expect(told.at(-1)!.failed).toEqual([{ name: "broken.png", reason: "The picture cannot be read." }]);
+  expect(told.at(-1)!.failed).toMatchObject([{ name: "broken.png", reason: "The picture cannot be read.", code: "unreadable-picture" }]);
 });
 
 test("a job that is called off ends at once and gives nothing back", async () => {

@@ -66,7 +66,7 @@ export class BrowserBackend implements Backend {
         results[freeName(file.name, results)] = new Uint8Array(await picture.arrayBuffer());
       } catch (error) {
         if (!(error instanceof BackendError) || error.kind !== "refused") throw error;
-        failed.push({ name: file.name, reason: error.message });
+        failed.push({ name: file.name, reason: error.message, ...error.reason });
       }
       onProgress({ done: index + 1, total: files.length, failed: [...failed] });
     }

@@ -1,8 +1,8 @@
 /** Class ids of a label map from its pixels, as `ganvas translate` reads them from a picture in colours. */
 
-import { BackendError } from "../backend";
 import type { Rgb } from "../colour";
 import type { Pixels } from "../png";
+import { refused } from "./refusals";
 
 /** Distance to the nearest colour beyond which a pixel is unlike the palette; a map is not mostly such pixels. */
 const UNLIKE = 40;
@@ -31,15 +31,17 @@ export function classIds(rgba: Pixels, colours: readonly Rgb[], ignore: number):
   if (grey && !exact && brightest < colours.length) {
     for (let index = 0; index < ids.length; index++) ids[index] = data[index * 4]!;
   } else if (unlike / ids.length > MOST_UNLIKE) {
-    throw new BackendError(
-      "refused",
-      `The label map looks like a photo: ${Math.round((100 * unlike) / ids.length)}% of its pixels are far from every ` +
-        "colour of the palette.",
+    const percent = Math.round((100 * unlike) / ids.length);
+    throw refused(
+      "photo-as-map",
+      `The label map looks like a photo: ${percent}% of its pixels are far from every colour of the palette.`,
+      { percent },
     );
   }
   const strange = ids.find((id) => id >= colours.length && id !== ignore);
   if (strange !== undefined) {
-    throw new BackendError("refused", `The label map holds id ${strange}: expected 0 to ${colours.length - 1}.`);
+    const most = colours.length - 1;
+    throw refused("map-ids", `The label map holds id ${strange}: expected 0 to ${most}.`, { most });
   }
   return { width, height, channels: 1, data: ids };
 }

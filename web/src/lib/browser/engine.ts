@@ -5,6 +5,7 @@ import { encodePng, type Pixels } from "../png";
 import type { Sampling, WebModel } from "./manifest";
 import { noises, walk } from "./noise";
 import { finished, levels, prepared, type Input, type Wanted } from "./preparation";
+import { refused } from "./refusals";
 
 /** (batch, channels, height, width), or of noise (batch, latent). */
 export interface Tensor {
@@ -43,8 +44,8 @@ export class Engine {
   async translate(request: Omit<TranslateRequest, "page">): Promise<Translation> {
     const model = this.find(request.model);
     const { translating, source } = model;
-    if (translating === null || source === null) throw refused(`${model.title} translates no pictures.`);
-    if (request.hints && !model.hints) throw refused(`${model.title} takes no hints.`);
+    if (translating === null || source === null) throw refused("draws-without-picture", `${model.title} translates no pictures.`, { model: model.title });
+    if (request.hints && !model.hints) throw refused("takes-no-hints", `${model.title} takes no hints.`, { model: model.title });
     const label = labelOf(model, request.label);
     const network = await this.network(model);
     const began = performance.now();
@@ -59,9 +60,9 @@ export class Engine {
 
   async sample(request: SampleRequest): Promise<Sample[]> {
     const model = this.find(request.model);
-    if (model.sampling === null) throw refused(`${model.title} needs a picture to start from.`);
+    if (model.sampling === null) throw refused("translates-pictures", `${model.title} needs a picture to start from.`, { model: model.title });
     if (request.labels.length === 0 || request.labels.length > MOST_SAMPLES) {
-      throw refused(`${request.labels.length} labels: expected 1 to ${MOST_SAMPLES}.`);
+      throw new BackendError("refused", `${request.labels.length} labels: expected 1 to ${MOST_SAMPLES}.`);
     }
     const asked = request.between ? Array(request.between.steps).fill(request.labels[0]!) : request.labels;
     const labels = model.class_names.length > 0 ? asked.map((label) => labelOf(model, label)!) : undefined;
@@ -79,7 +80,7 @@ export class Engine {
 
   private find(name: string): WebModel {
     const model = this.models.find((one) => one.name === name);
-    if (model === undefined) throw refused(`There is no model '${name}'.`);
+    if (model === undefined) throw refused("no-model", `There is no model '${name}'.`, { model: name, hint: "" });
     return model;
   }
 
@@ -108,12 +109,16 @@ function noiseFor({ seed, between, same_noise }: SampleRequest, count: number, {
 function labelOf(model: WebModel, label: string | number | undefined): { index: number; name: string } | undefined {
   const names = model.class_names;
   if (names.length === 0) {
-    if (label !== undefined) throw refused(`${model.title} takes no class.`);
+    if (label !== undefined) throw refused("takes-no-label", `${model.title} takes no class.`, { model: model.title });
     return undefined;
   }
   const index = typeof label === "number" ? label : names.indexOf(label ?? "");
   const name = names[index];
-  if (name === undefined) throw refused(`${model.title} has no class '${label ?? ""}': it knows ${names.join(", ")}.`);
+  if (name === undefined) {
+    const [asked, known] = [String(label ?? ""), names.join(", ")];
+    const message = `${model.title} has no class '${asked}': it knows ${known}.`;
+    throw refused("no-class", message, { model: model.title, label: asked, known });
+  }
   return { index, name };
 }
 
@@ -125,8 +130,4 @@ function nth({ data, shape }: Tensor, place: number): Input {
   const [, channels, height, width] = shape as [number, number, number, number];
   const size = channels * height * width;
   return { channels, height, width, data: data.subarray(place * size, (place + 1) * size) };
-}
-
-function refused(message: string): BackendError {
-  return new BackendError("refused", message);
 }

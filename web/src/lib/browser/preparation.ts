@@ -4,6 +4,7 @@ import { BackendError, type Source } from "../backend";
 import type { Pixels } from "../png";
 import { classIds, inColours } from "./classes";
 import type { Translating } from "./manifest";
+import { refused } from "./refusals";
 import { resized } from "./resample";
 
 /** So many pixels a network gets at once; what is larger would go in tiles, which only Python does. */
@@ -67,7 +68,7 @@ export function levels({ channels, height, width, data }: Input): Pixels {
     for (let at = 0; at < area; at++) {
       // In single precision, as in Python: the last bit decides at a half.
       const value = Math.fround(Math.fround(data[channel * area + at]! * 127.5) + 127.5);
-      if (Number.isNaN(value)) throw new BackendError("refused", "The model drew what is no number: it is damaged.");
+      if (Number.isNaN(value)) throw refused("no-numbers", "The model drew what is no number: it is damaged.");
       pixels[at * channels + channel] = toEven(Math.min(255, Math.max(0, value)));
     }
   }
@@ -119,8 +120,8 @@ function inChannels({ width, height, data }: Pixels, channels: number): Pixels {
 /** (4, height, width): the mean colour of the dabbed pixels that a pixel stands for, 0 elsewhere; then 1 or 0. */
 function dabs(hints: Pixels, picture: Size, { height, width }: Size): Float32Array {
   if (hints.width !== picture.width || hints.height !== picture.height) {
-    throw new BackendError(
-      "refused",
+    throw refused(
+      "hints-size",
       `The hints have ${hints.width} x ${hints.height} pixels, the picture has ${picture.width} x ${picture.height}.`,
     );
   }
@@ -149,7 +150,7 @@ function dabs(hints: Pixels, picture: Size, { height, width }: Size): Float32Arr
       input[3 * area + y * width + x] = 1;
     }
   }
-  if (!transparent) throw new BackendError("refused", "The hints are opaque everywhere: expected dabs and nothing else.");
+  if (!transparent) throw refused("hints-opaque", "The hints are opaque everywhere: expected dabs and nothing else.");
   return input;
 }
 

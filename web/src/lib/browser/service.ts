@@ -1,6 +1,14 @@
 /** Both ends of the line between the page and what draws: a worker of its own, so that drawing stays smooth. */
 
-import { BackendError, type FailureKind, type Sample, type SampleRequest, type Translation, type TranslateRequest } from "../backend";
+import {
+  BackendError,
+  type FailureKind,
+  type Reason,
+  type Sample,
+  type SampleRequest,
+  type Translation,
+  type TranslateRequest,
+} from "../backend";
 import type { Engine } from "./engine";
 import { Queue } from "./queue";
 
@@ -17,9 +25,14 @@ interface Calls {
 }
 
 type Call = { [Kind in keyof Calls]: { id: number; kind: Kind; asked: Calls[Kind]["asked"] } }[keyof Calls];
+interface Failure {
+  kind: FailureKind;
+  message: string;
+  reason?: Partial<Reason>;
+}
 type Answer =
   | { id: number; answer: unknown }
-  | { id: number; failure: { kind: FailureKind; message: string } }
+  | { id: number; failure: Failure }
   | { fetched: number | null };
 
 /** The end that draws. */
@@ -56,7 +69,7 @@ export class Caller {
       if ("fetched" in data) return this.onfetched(data.fetched);
       const call = this.open.get(data.id);
       this.open.delete(data.id);
-      if ("failure" in data) call?.reject(new BackendError(data.failure.kind, data.failure.message));
+      if ("failure" in data) call?.reject(failed(data.failure));
       else call?.resolve(data.answer as never);
     };
   }
@@ -70,7 +83,11 @@ export class Caller {
   }
 }
 
-function failureOf(error: unknown): { kind: FailureKind; message: string } {
-  if (error instanceof BackendError) return { kind: error.kind, message: error.message };
+function failed({ kind, message, reason }: Failure): BackendError {
+  return new BackendError(kind, message, 1, reason);
+}
+
+function failureOf(error: unknown): Failure {
+  if (error instanceof BackendError) return { kind: error.kind, message: error.message, reason: error.reason };
   return { kind: "refused", message: error instanceof Error ? error.message : String(error) };
 }
