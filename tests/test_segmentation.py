@@ -28,6 +28,7 @@ from ganvas.metrics.intervals import mean_interval
 from ganvas.metrics.segmentation import (
     class_ious,
     confusion,
+    drawn_map_metric,
     measure_real,
     measure_segmentation,
     segmentation_intervals,
@@ -303,6 +304,35 @@ def test_evaluation_gets_the_scores_of_drawn_and_true_photos(streets: Path, segm
     recipe = load_recipe("photo2labels", [f"data.path='{streets}'"], of=TranslateRecipe)
     photos = open_pairs(recipe.data, "test", side=32)
     assert segmentation_metric(reader.find)(Setting(photos, 0, None)) is None
+
+
+def test_drawn_maps_are_scored_by_their_nearest_colours(streets: Path) -> None:
+    recipe = load_recipe("photo2labels", [f"data.path='{streets}'"], of=TranslateRecipe)
+    pairs = open_pairs(recipe.data, "test", side=32)
+    colours = np.array(pairs.target_preparation.colours)
+    ids = street_pairs(streets).sources[:, 0].astype(np.int64)
+    moved = np.roll(ids, 3, axis=2)
+    # As a network paints: near the colours, not on them. The nearest two of the palette are farther apart than that.
+    noise = np.random.default_rng(0).integers(-9, 10, (*ids.shape, 3))
+    drawn = np.moveaxis(np.clip(colours[moved] + noise, 0, 255).astype(np.uint8), 3, 1)
+    metric = drawn_map_metric(Setting(pairs, 0, None))
+    assert metric is not None
+    for part in (slice(0, 3), slice(3, 4)):
+        metric.update(pairs.sources[part], drawn[part], np.array(pairs.targets[part]), pairs.labels[part])
+    labelled = ids != IGNORE
+    true, found = ids[labelled], moved[labelled]
+    there = np.unique(true)
+    values = {name: figure.value for name, figure in metric.figures().items()}
+    assert values == pytest.approx(
+        {
+            "pixel_accuracy": accuracy_score(true, found),
+            "class_accuracy": recall_score(true, found, labels=there, average="macro"),
+            "mean_iou": jaccard_score(true, found, labels=there, average="macro"),
+        }
+    )
+    assert 0.2 < values["mean_iou"] < 0.95
+    assert metric.reference() == {}
+    assert drawn_map_metric(Setting(street_pairs(streets), 0, None)) is None
 
 
 def test_maps_of_other_classes_are_refused(streets: Path, segmenter: Path) -> None:

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from ganvas.data.label_maps import snapped
 from ganvas.data.pairs import PairImages
 from ganvas.errors import GanvasError
 from ganvas.metrics.figures import Figure
@@ -38,6 +39,19 @@ SEGMENTATION_METRICS = {
     ),
     "mean_iou": PictureMetric(
         "Mean IoU", "higher", 3, "pixels found of a class over those found or labelled as it, averaged over classes"
+    ),
+}
+
+MAP_METRICS = {
+    "pixel_accuracy": PictureMetric(
+        "Per-pixel accuracy",
+        "higher",
+        3,
+        "share of labelled pixels whose nearest colour is that of their class",
+    ),
+    "class_accuracy": SEGMENTATION_METRICS["class_accuracy"],
+    "mean_iou": PictureMetric(
+        "Mean IoU", "higher", 3, "pixels drawn as a class over those drawn or labelled as it, averaged over classes"
     ),
 }
 
@@ -179,6 +193,42 @@ def segmentation_metric(segment: Segment) -> Factory:
     return factory
 
 
+def drawn_map_metric(setting: Setting) -> SetMetric | None:
+    """The same scores of label maps that are drawn, by the nearest colours of their palette; None of other targets."""
+    return _DrawnMaps(setting) if setting.pairs.target_preparation.colours else None
+
+
+class _DrawnMaps:
+    """See :class:`ganvas.metrics.sets.SetMetric`. No segmenter judges here: a drawn map is read by its colours."""
+
+    def __init__(self, setting: Setting) -> None:
+        self._maps = setting.pairs.target_preparation
+        self._seed = setting.seed
+        self._counts = _Groups()
+
+    @property
+    def metrics(self) -> Mapping[str, PictureMetric]:
+        """How each figure is called and read."""
+        return MAP_METRICS
+
+    def update(self, sources: Pixels, drawn: Pixels, true: Pixels, labels: Labels) -> None:
+        """Add a batch of maps in their palette's colours, uint8 (n, 3, S, S)."""
+        found, wanted = (self._ids(maps) for maps in (drawn, true))
+        self._counts.add(confusion(found, wanted, len(self._maps.colours), self._maps.ignore))
+
+    def figures(self) -> dict[str, Figure]:
+        """What is drawn in the right colour."""
+        return _scored(self._counts, self._seed)
+
+    def reference(self) -> dict[str, Figure]:
+        """Empty: a true map is all right."""
+        return {}
+
+    def _ids(self, maps: Pixels) -> Ids:
+        pixels = np.moveaxis(maps, 1, 3)
+        return snapped(pixels.reshape(-1, 3), self._maps.colours)[0].reshape(pixels.shape[:3]).astype(np.int64)
+
+
 class _Agreement:
     """See :class:`ganvas.metrics.sets.SetMetric`."""
 
@@ -203,15 +253,11 @@ class _Agreement:
 
     def figures(self) -> dict[str, Figure]:
         """What is found in the drawn photos."""
-        return self._scored(self._drawn)
+        return _scored(self._drawn, self._seed)
 
     def reference(self) -> dict[str, Figure]:
         """What is found in the true photos."""
-        return self._scored(self._true)
-
-    def _scored(self, counts: _Groups) -> dict[str, Figure]:
-        intervals = segmentation_intervals(counts.table, seed=self._seed)
-        return {name: Figure(found.mean, found.low, found.high) for name, found in intervals.items()}
+        return _scored(self._true, self._seed)
 
 
 class _Groups:
@@ -234,6 +280,11 @@ class _Groups:
     def table(self) -> Counts:
         """(groups, classes, classes)."""
         return np.stack(self._sums)
+
+
+def _scored(counts: _Groups, seed: int) -> dict[str, Figure]:
+    intervals = segmentation_intervals(counts.table, seed=seed)
+    return {name: Figure(found.mean, found.low, found.high) for name, found in intervals.items()}
 
 
 def _measured(data: PairImages, batch_size: int, find: Callable[[slice], Ids]) -> Counts:
