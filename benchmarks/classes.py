@@ -69,7 +69,11 @@ def main() -> None:
                 np.moveaxis(pairs.targets[index], 0, -1),
             )
         ]
-        captions = [""] * (len(cells) - len(pairs.class_names) - 2) + ["sketch", *pairs.class_names, "truth"]
+        captions = [""] * (len(cells) - len(pairs.class_names) - 2) + [
+            "sketch",
+            *(name.partition("-")[0] for name in pairs.class_names),
+            "truth",
+        ]
         save_png(grid(np.stack(cells), len(cells) // SHOWN, captions=captions, gap=4), options.sheet)
 
 
