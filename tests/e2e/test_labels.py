@@ -7,12 +7,13 @@ from pathlib import Path
 import numpy as np
 
 import ganvas
-from e2e.visiting import Visit, levels_apart
+from e2e.visiting import Visit, eventually, levels_apart
 from ganvas.data.label_maps import CAMVID
 
 
 def test_a_painted_map_is_asked_for_in_the_colours_of_its_classes_and_drawn_by_them(visit: Visit, runs: Path) -> None:
     visit.go("labels")
+    eventually(visit.button("Undo").is_enabled)  # the first example is there
     before = visit.settled()
     visit.button("Road").click()
     visit.button("Fill a region").click()
@@ -35,6 +36,7 @@ def test_a_painted_map_is_asked_for_in_the_colours_of_its_classes_and_drawn_by_t
 
 def test_a_region_that_is_filled_by_keyboard_takes_the_class_until_it_is_undone(visit: Visit, runs: Path) -> None:
     visit.go("labels")
+    eventually(visit.button("Undo").is_enabled)  # the first example is there
     before, map_before = visit.settled(), visit.drawing()
     visit.tab_to(visit.button("Fill a region"))
     visit.press("Enter")

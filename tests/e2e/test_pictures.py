@@ -95,9 +95,9 @@ def test_a_picture_that_is_brought_along_is_on_the_drawing_until_it_is_undone(vi
     visit.circle()
     before = visit.settled()
     bring(visit, way, file.getvalue())
-    after, seen = visit.settled(), visit.drawing()
     # The whole of it, in the middle.
-    assert seen[512, 100].tolist() == [0x2F, 0x6F, 0xDE]
+    eventually(lambda: visit.drawing()[512, 100].tolist() == [0x2F, 0x6F, 0xDE])
+    after, seen = visit.settled(), visit.drawing()
     assert seen[300, 900].tolist() == [0xFF, 0xD2, 0x3F]
     assert seen[200, 512].tolist() == seen[820, 512].tolist() == [255, 255, 255]
     drawing = visit.part("picture")

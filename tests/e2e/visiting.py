@@ -185,7 +185,8 @@ class Visit:
         end = time.monotonic() + PATIENCE
         while time.monotonic() < end:
             self.page.wait_for_timeout(250)
-            now, waiting = self.result(number), self.page.evaluate("asked.some(({ open }) => open)")
+            busy = self.page.get_by_label("Result").nth(number).get_attribute("aria-busy") == "true"
+            now, waiting = self.result(number), busy or self.page.evaluate("asked.some(({ open }) => open)")
             if now.size > 3 and not waiting and np.array_equal(now, before):
                 return now
             before = now
