@@ -230,7 +230,11 @@ def pixels(shown: Locator) -> npt.NDArray[np.uint8]:
     address = shown.evaluate(
         """async shown => {
           if (shown instanceof HTMLCanvasElement) return shown.toDataURL();
-          await shown.decode();
+          // Another may take its place meanwhile.
+          for (let address; address !== shown.src; ) {
+            address = shown.src;
+            await shown.decode().catch(() => undefined);
+          }
           const canvas = document.createElement("canvas");
           [canvas.width, canvas.height] = [shown.naturalWidth, shown.naturalHeight];
           canvas.getContext("2d").drawImage(shown, 0, 0);
