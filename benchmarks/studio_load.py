@@ -15,23 +15,28 @@ takes a new sheet. Measured, after some time of the same drawing that is not:
 - memory: of the studio's process (resident set), once a second: its medians over the thirds of the time, and the
   median of the slopes between any two of its values (Theil-Sen), which a single jump does not move.
 
+With --training a run trains beside it, at the priority that the studio gives its own runs.
+
 The pages share the machine with the studio; which part of a core they took is told.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import http.client
 import io
 import json
 import os
 import platform
 import shlex
+import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -47,6 +52,7 @@ from _studio import Served, form, served, threads, translated
 MOVE_SECONDS, STROKE_SECONDS, PAUSE_SECONDS = 1 / 60, 0.6, 0.4
 STROKES_A_SHEET = 20
 PNG_END = b"IEND\xaeB`\x82"
+TRAINING_STARTS_SECONDS = 20  # generously: it reads its data first
 ROUNDING = 2  # of 255; other work at the same time may change the order of sums
 
 
@@ -214,6 +220,22 @@ def measure(studio: Served, pages: int, asked: argparse.Namespace) -> dict[str, 
     }
 
 
+@contextlib.contextmanager
+def training() -> Iterator[None]:
+    """A run that trains until the end of the block, as one that the studio has started (`ganvas.studio.runs`)."""
+    with tempfile.TemporaryDirectory() as folder:
+        run = ["train", "digits-gan", "--set", "train.epochs=1_000_000", "--out", str(Path(folder) / "run")]
+        command = ["nice", "-n", "10", sys.executable, "-m", "ganvas", *run]
+        with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+            try:
+                time.sleep(TRAINING_STARTS_SECONDS)
+                if process.poll() is not None:
+                    sys.exit(f"the training ended with {process.returncode}")
+                yield
+            finally:
+                process.kill()
+
+
 def mixed_up(pages: Sequence[Page], studio: Served) -> list[str]:
     """Pages whose last answer is another one than their drawing gets when nobody else draws."""
     connection = http.client.HTTPConnection("127.0.0.1", studio.port, timeout=60)
@@ -259,7 +281,8 @@ def printed(result: dict[str, Any]) -> str:
             f"| {thirds} | {row['memory_mb_per_minute']:+.2f} | {row['cores_taken_by_the_pages']} |"
         )
     on = result["machine"]
-    told = f"{result['model']}, {result['side']} pixels, {result['seconds']:g} seconds each."
+    told = f"{result['model']}, {result['side']} pixels, {result['seconds']:g} seconds each"
+    told += ", while a run trained." if result.get("training") else "."
     return "\n".join([*lines, "", f"{on['processor']}, {on['cores']} cores. {told}"])
 
 
@@ -271,11 +294,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--warm-up", type=float, default=15.0, help="seconds of drawing before that, each time")
     parser.add_argument("--side", type=int, default=128, help="of the drawings in pixels")
     parser.add_argument("--model", default="sketch2color")
+    parser.add_argument("--training", action="store_true", help="while a run trains")
     parser.add_argument("--out", type=Path, help="also write the figures as JSON")
     asked = parser.parse_args(arguments)
 
     rows = []
-    with served(asked.model, asked.side, page=False) as studio:
+    beside = training() if asked.training else contextlib.nullcontext()
+    with served(asked.model, asked.side, page=False) as studio, beside:
         for pages in asked.pages:
             rows.append(measure(studio, pages, asked))
             brief = {key: value for key, value in rows[-1].items() if key != "memory_mb"}
@@ -287,6 +312,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         "environment": threads(),
         "model": asked.model,
         "side": asked.side,
+        "training": asked.training,
         "seconds": asked.seconds,
         "warm_up_seconds": asked.warm_up,
         "rows": rows,
