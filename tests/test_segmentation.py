@@ -335,6 +335,22 @@ def test_drawn_maps_are_scored_by_their_nearest_colours(streets: Path) -> None:
     assert drawn_map_metric(Setting(street_pairs(streets), 0, None)) is None
 
 
+def test_pixels_of_an_ignored_id_without_a_class_count_nowhere_in_drawn_maps(streets: Path) -> None:
+    recipe = load_recipe("photo2labels", [f"data.path='{streets}'"], of=TranslateRecipe)
+    pairs = open_pairs(recipe.data, "test", side=32)
+    # CamVid without its last class, the unlabelled, which is black: so are ids without a class.
+    maps = pairs.target_preparation
+    cut = {"class_names": maps.class_names[:-1], "colours": maps.colours[:-1], "ignore": 255}
+    pairs = dataclasses.replace(pairs, target_preparation=maps.model_copy(update=cut))
+    true = np.array(pairs.targets)
+    assert (~true.any(axis=1)).any()
+    drawn = np.where(true.any(axis=1, keepdims=True), true, 200).astype(np.uint8)
+    metric = drawn_map_metric(Setting(pairs, 0, None))
+    assert metric is not None
+    metric.update(pairs.sources, drawn, true, pairs.labels)
+    assert {figure.value for figure in metric.figures().values()} == {1.0}
+
+
 def test_maps_of_other_classes_are_refused(streets: Path, segmenter: Path) -> None:
     pairs, reader = street_pairs(streets), PhotoReader(segmenter)
     reader.check_reads(pairs.source_preparation, pairs.target_preparation, "these")

@@ -1,7 +1,8 @@
-"""The paths that a page names for a run lead into the runs folder, and to data elsewhere only where they may."""
+"""The paths that a page names for a run lead into the runs folder and the data folders that were named."""
 
 from __future__ import annotations
 
+import itertools
 import os
 from pathlib import Path
 from typing import Any
@@ -9,12 +10,13 @@ from typing import Any
 import pytest
 
 from ganvas.config import TASKS, load_recipe
+from ganvas.errors import UsageError
 from ganvas.studio.paths import check_paths
 from ganvas.studio.problems import ProblemError
 from ganvas.studio.runs import Runs
+from ganvas.studio.settings import Settings
 from studio_help import problem, studio
 
-TOKEN = "correct-horse-battery_staple"
 PATHS = {"data.path", "data.palette", "init.model"}
 
 
@@ -29,37 +31,35 @@ def runs(tmp_path: Path) -> Path:
     return folder
 
 
-def refusal(runs: Path, alone: bool, settings: dict[str, str]) -> str:
+def refusal(runs: Path, settings: dict[str, str], *data_folders: Path) -> str:
     """The code by which a run of label maps is refused; empty where it is not."""
     recipe = load_recipe("labels2street", [f'{key}="{value}"' for key, value in settings.items()])
     try:
-        check_paths(recipe, runs, alone=alone)
+        check_paths(recipe, runs, data_folders)
     except ProblemError as error:
         return error.reason.code
     return ""
 
 
 @pytest.mark.parametrize(
-    ("path", "alone", "shared"),
+    ("path", "code", "with_folder"),
     [
         ("{runs}/streets", "", ""),
-        ("{runs}/../streets", "", "data-outside"),
-        ("{runs}/way-out", "", "data-outside"),
-        ("{runs}-more", "no-data", "data-outside"),
-        ("/", "", "data-outside"),
+        ("{runs}/../streets", "data-outside", ""),
+        ("{runs}/way-out", "data-outside", ""),
+        ("{runs}/../streets/../elsewhere", "data-outside", "data-outside"),
+        ("{runs}/../streets-more", "data-outside", "data-outside"),
+        ("/", "data-outside", "data-outside"),
         ("{runs}/nowhere", "no-data", "no-data"),
-        ("a\\u0000b", "no-data", "data-outside"),
+        ("a\\u0000b", "data-outside", "data-outside"),
     ],
 )
-def test_data_lie_anywhere_only_where_this_machine_alone_connects(
-    runs: Path, path: str, alone: str, shared: str
-) -> None:
+def test_data_lie_in_the_runs_folder_or_one_that_was_named(runs: Path, path: str, code: str, with_folder: str) -> None:
     settings = {"data.path": path.format(runs=runs)}
-    assert refusal(runs, True, settings) == alone
-    assert refusal(runs, False, settings) == shared
+    assert refusal(runs, settings) == code
+    assert refusal(runs, settings, runs.parent / "streets") == with_folder
 
 
-@pytest.mark.parametrize("alone", [True, False])
 @pytest.mark.parametrize(
     ("data", "palette", "code"),
     [
@@ -73,23 +73,18 @@ def test_data_lie_anywhere_only_where_this_machine_alone_connects(
         ("", "/etc/passwd", "palette-outside"),
     ],
 )
-def test_a_palette_is_a_known_one_or_lies_with_the_data_or_the_runs(
-    runs: Path, data: str, palette: str, code: str, alone: bool
-) -> None:
+def test_a_palette_is_a_known_one_or_lies_where_data_may(runs: Path, data: str, palette: str, code: str) -> None:
     settings = {"data.path": f"{runs}/{data}" if data else "", "data.palette": palette.format(runs=runs)}
-    assert refusal(runs, alone, settings) == code
+    assert refusal(runs, settings) == code
 
 
-def test_a_palette_may_lie_beside_the_data_of_this_machine(runs: Path) -> None:
-    beside = runs.parent / "streets"
-    table = beside / "palette.csv"
-    for data in (beside, table):  # a folder, and a table of pairs
-        assert refusal(runs, True, {"data.path": str(data), "data.palette": str(table)}) == ""
+def test_a_palette_may_lie_in_a_folder_that_was_named(runs: Path) -> None:
+    named = runs.parent / "streets"
+    assert refusal(runs, {"data.path": str(named), "data.palette": str(named / "palette.csv")}, named) == ""
     away = str(runs.parent / "elsewhere" / "palette.csv")
-    assert refusal(runs, True, {"data.path": str(beside), "data.palette": away}) == "palette-outside"
+    assert refusal(runs, {"data.path": str(named), "data.palette": away}, named) == "palette-outside"
 
 
-@pytest.mark.parametrize("alone", [True, False])
 @pytest.mark.parametrize(
     ("model", "code"),
     [
@@ -101,35 +96,37 @@ def test_a_palette_may_lie_beside_the_data_of_this_machine(runs: Path) -> None:
         ("a\\u0000b", "model-outside"),
     ],
 )
-def test_weights_to_start_from_are_shipped_or_in_the_runs_folder(
-    runs: Path, model: str, code: str, alone: bool
-) -> None:
-    assert refusal(runs, alone, {"init.model": model.format(runs=runs)}) == code
+def test_weights_to_start_from_are_shipped_or_in_the_runs_folder(runs: Path, model: str, code: str) -> None:
+    assert refusal(runs, {"init.model": model.format(runs=runs)}, runs.parent / "streets") == code
 
 
 def test_relative_paths_are_those_of_the_studios_own_place(runs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(runs.parent)
-    assert refusal(Path("runs"), False, {"data.path": os.path.join("runs", "streets")}) == ""
-    assert refusal(Path("runs"), False, {"data.path": "streets"}) == "data-outside"
+    assert refusal(Path("runs"), {"data.path": os.path.join("runs", "streets")}) == ""
+    assert refusal(Path("runs"), {"data.path": "streets"}) == "data-outside"
 
 
 @pytest.mark.parametrize("way", ["data", "settings"])
-@pytest.mark.parametrize("token", [None, TOKEN])
-def test_a_token_keeps_the_data_to_the_runs_folder_however_they_are_named(
-    runs: Path, monkeypatch: pytest.MonkeyPatch, token: str | None, way: str
+@pytest.mark.parametrize("named", [True, False])
+def test_data_elsewhere_are_refused_unless_their_folder_was_named(
+    runs: Path, monkeypatch: pytest.MonkeyPatch, named: bool, way: str
 ) -> None:
     launched: list[str] = []
     monkeypatch.setattr(Runs, "_launch", lambda _, name, started: launched.append(name))
-    outside = str(runs.parent / "streets")
-    named: dict[str, Any] = {"data": outside} if way == "data" else {"settings": {"data.path": outside}}
-    with studio(runs, token=token) as client:
-        client.headers["authorization"] = f"Bearer {TOKEN}"
-        answer = client.post("/api/runs", json={"name": "new", "recipe": "labels2street", **named})
-    if token is None:
+    outside = runs.parent / "streets"
+    wanted: dict[str, Any] = {"data": str(outside)} if way == "data" else {"settings": {"data.path": str(outside)}}
+    with studio(runs, data=(outside,) if named else ()) as client:
+        answer = client.post("/api/runs", json={"name": "new", "recipe": "labels2street", **wanted})
+    if named:
         assert (answer.status_code, launched) == (201, ["new"])
     else:
-        assert "with a token" in problem(answer, 422, "invalid", "data-outside")
+        assert "--data FOLDER" in problem(answer, 422, "invalid", "data-outside")
         assert launched == []
+
+
+def test_a_data_folder_that_is_none_is_told_of_at_the_start(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"--data '.*nowhere' is no folder"):
+        Settings(data=(tmp_path / "nowhere",))
 
 
 def test_no_setting_is_a_path_that_is_not_checked() -> None:
@@ -138,7 +135,9 @@ def test_no_setting_is_a_path_that_is_not_checked() -> None:
     def texts(root: dict[str, Any], node: dict[str, Any], at: str) -> set[str]:
         node = {**root["$defs"][node["$ref"].rpartition("/")[2]]} if "$ref" in node else node
         parts = [texts(root, inner, f"{at}.{key}") for key, inner in node.get("properties", {}).items()]
-        parts += [texts(root, inner, at) for inner in node.get("oneOf", [])]
+        alike = (node.get(key, []) for key in ("oneOf", "anyOf", "prefixItems"))
+        inside = [*itertools.chain(*alike), *([node["items"]] if "items" in node else [])]
+        parts += [texts(root, inner, at) for inner in inside]
         return set().union(
             *parts, {at[1:]} if node.get("type") == "string" and not {"enum", "const"} & set(node) else ()
         )

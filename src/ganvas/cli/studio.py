@@ -14,6 +14,13 @@ def studio(
     runs: Annotated[Path, typer.Option(help="The folder of the runs to show, and where new ones are written.")] = Path(
         "runs"
     ),
+    data: Annotated[
+        list[Path] | None,
+        typer.Option(
+            metavar="FOLDER",
+            help="A folder whose data the page may train on, beside those in the runs folder; repeatable.",
+        ),
+    ] = None,
     host: Annotated[str, typer.Option(help="The address to listen at; others than this machine's need --token.")] = (
         "127.0.0.1"
     ),
@@ -42,5 +49,5 @@ def studio(
             raise
         raise GanvasError(f"the studio needs {error.name}: pip install 'ganvas[studio]'") from error
 
-    settings = Settings(runs=runs, host=host, port=port, token=token)
+    settings = Settings(runs=runs, data=tuple(data or ()), host=host, port=port, token=token)
     serve(settings, browser=not no_browser, tell=lambda address: typer.echo(f"studio  {address}"))

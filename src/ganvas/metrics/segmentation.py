@@ -214,6 +214,9 @@ class _DrawnMaps:
     def update(self, sources: Pixels, drawn: Pixels, true: Pixels, labels: Labels) -> None:
         """Add a batch of maps in their palette's colours, uint8 (n, 3, S, S)."""
         found, wanted = (self._ids(maps) for maps in (drawn, true))
+        if self._maps.ignore >= len(self._maps.colours):
+            # An ignored id without a class is painted black, which a class may be, too: neither can then be scored.
+            wanted[~true.any(axis=1)] = self._maps.ignore
         self._counts.add(confusion(found, wanted, len(self._maps.colours), self._maps.ignore))
 
     def figures(self) -> dict[str, Figure]:

@@ -45,7 +45,7 @@ def create_app(settings: Settings) -> FastAPI:
         catalogue=Catalogue(settings.runs),
         pool=pool,
         jobs=Jobs(pool, settings.limits),
-        runs=Runs(settings.runs, alone=settings.token is None),
+        runs=Runs(settings.runs, settings.data),
         streams=Streams(settings.limits.streams),
         closing=threading.Event(),
     )

@@ -80,11 +80,12 @@ CODES = {
     "no-data": ("invalid", "data.path: there is nothing at '{path}'"),
     "data-outside": (
         "invalid",
-        "data.path '{path:.80}' is not in the runs' folder: a studio with a token trains on data that lie there",
+        "data.path '{path:.80}' is neither in the runs' folder nor in one of --data: start the studio with "
+        "--data FOLDER",
     ),
     "palette-outside": (
         "invalid",
-        "data.palette '{path:.80}' is neither one of {known} nor a file in the data's or the runs' folder",
+        "data.palette '{path:.80}' is neither one of {known} nor a file in the runs' folder or one of --data",
     ),
     "model-outside": ("invalid", "init.model '{path:.80}' is neither a shipped model nor in the runs' folder"),
     "draws-without-picture": ("invalid", "model '{model}' draws without a picture to start from"),

@@ -112,7 +112,7 @@ def _response(problem: Problem, headers: Mapping[str, str]) -> Response:
 def _first(errors: Any) -> ProblemError:
     """The first of pydantic's findings, the key as people write it."""
     found = errors[0]
-    where = ".".join(str(part) for part in found["loc"][1:]) or "the request"
+    where = ".".join(str(part) for part in found["loc"][1:]) or "body"
     return ProblemError("bad-request", {"where": where, "reason": str(found["msg"]).removeprefix("Value error, ")})
 
 

@@ -67,12 +67,12 @@ class Runs:
 
     Args:
         folder: of the runs.
-        alone: only this machine can connect, so that data may lie anywhere.
+        data_folders: others that the data of a new run may lie in.
     """
 
-    def __init__(self, folder: Path, *, alone: bool = False) -> None:
+    def __init__(self, folder: Path, data_folders: Sequence[Path] = ()) -> None:
         self.folder = folder
-        self._alone = alone
+        self._data_folders = data_folders
         self._lock = threading.Lock()
         self._locks = threading.Lock()  # around those of files, so that looking at one is never in the way of taking it
         # Of this studio's own processes; asking them lets the system forget the ended ones.
@@ -124,7 +124,7 @@ class Runs:
         changes = [f"{key}={_toml(value)}" for key, value in settings.items()]
         if data is not None:
             changes.append(f"data.path={_toml(data)}")
-        check_paths(load_recipe(recipe, changes), self.folder, alone=self._alone)
+        check_paths(load_recipe(recipe, changes), self.folder, self._data_folders)
         arguments = [recipe, *(word for change in changes for word in ("--set", change))]
         with self._lock:
             # A run that failed before it wrote anything leaves its name.

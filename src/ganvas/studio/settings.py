@@ -52,6 +52,7 @@ class Settings:
 
     Attributes:
         runs: the folder with the runs; made when the first is started.
+        data: other folders that the data of a new run may lie in.
         host: the address to listen at.
         port: 0 takes a free one.
         token: who does not have it is refused; None where only this machine can connect.
@@ -60,6 +61,7 @@ class Settings:
     """
 
     runs: Path = Path("runs")
+    data: tuple[Path, ...] = ()
     host: str = "127.0.0.1"
     port: int = 8765
     token: str | None = None
@@ -68,6 +70,9 @@ class Settings:
     limits: Limits = field(default_factory=Limits)
 
     def __post_init__(self) -> None:
+        for folder in self.data:
+            if not folder.is_dir():
+                raise UsageError(f"--data '{folder}' is no folder: expected one that holds data to train on")
         if self.token is not None and (len(self.token) < LEAST_TOKEN or not _plain(self.token)):
             raise UsageError(
                 f"--token has {len(self.token)} characters: expected at least {LEAST_TOKEN} letters, digits, '-' and "

@@ -42,7 +42,7 @@ export function serve(line: Line, engine: Engine): void {
     // Not in the queue: loading one model is no reason to wait with another.
     warm: (name) => engine.warm(name),
     translate: (request) => queue.submit(() => engine.translate(request), request.page),
-    sample: (request) => queue.submit(() => engine.sample(request)),
+    sample: (request) => queue.submit(() => engine.sample(request), request.page),
   };
   line.onmessage = ({ data }: MessageEvent<Call>) => {
     const { id, kind, asked } = data;

@@ -136,7 +136,7 @@ export const en = {
   "training.recipe": "Recipe",
   "training.name": "Name of the run",
   "training.data": "Folder of the data",
-  "training.data.help": "On the machine that trains. Leave it empty for the recipe's own data.",
+  "training.data.help": "On the machine that trains, in the runs folder or one of --data. Leave it empty for the recipe's own data.",
   "training.name.help": "A folder of this name is made.",
   "training.more": "All settings",
   "training.changed": "{count} changed",
