@@ -9,7 +9,6 @@ RUN is a model of a picture with a class, of the emoji.
 from __future__ import annotations
 
 import argparse
-import json
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +16,7 @@ import numpy as np
 import torch
 
 import ganvas
+from _contestant import write_json
 from ganvas.config import TranslateRecipe, load_recipe
 from ganvas.data.pairs import open_pairs
 from ganvas.metrics.intervals import mean_interval
@@ -56,8 +56,7 @@ def main() -> None:
     result = {"model": header.recipe, "size": header.size, "images_seen": header.images_seen, "pairs": len(pairs)}
     result |= {"classes": list(pairs.class_names), "rows": rows}
     print(table(result))
-    if options.json:
-        options.json.write_text(json.dumps(result, indent=1) + "\n")
+    write_json(options.json, result)
     if options.sheet:
         chosen = np.linspace(0, len(pairs) - 1, SHOWN).round().astype(int)
         cells = [

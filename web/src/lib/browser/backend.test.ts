@@ -158,6 +158,15 @@ test("an unknown class is refused with those that there are", async () => {
   await expect(asked).rejects.toMatchObject({ kind: "refused", message: expect.stringContaining("'ten': it knows 0, 1, 2") });
 });
 
+test("of one page's samples, too, the newest takes the place of the one that waits", async () => {
+  const release = holdNetworks();
+  const ask = () => backend.sample({ model: "digits", labels: ["7"], seed: 1, page: "mine" }).catch((error: unknown) => error);
+  const [begun, stale, newest] = [ask(), ask(), ask()];
+  expect(await stale).toMatchObject({ name: "BackendError", kind: "superseded" });
+  release();
+  for (const answer of [await begun, await newest]) expect(answer).toHaveLength(1);
+});
+
 test("files come back as one archive under names of their own, with what failed", async () => {
   const picture = await grey(4, 0);
   const files = [["a.png", picture], ["a.png", picture], ["b.jpg", picture], ["broken.png", new Blob(["no"])]] as const;
