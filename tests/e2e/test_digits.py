@@ -17,10 +17,12 @@ def test_digits_that_are_typed_appear_and_can_be_read(visit: Visit) -> None:
 
     visit.go("digits")
     visit.choose("digits-conv")
+    row = visit.page.get_by_role("list", name=re.compile("Drawn")).get_by_role("img")
+    # The page begins with these very digits.
     visit.page.get_by_label("Type here").fill("")
+    eventually(lambda: row.count() == 0)
     for key in "2026":
         visit.button(key).click()
-    row = visit.page.get_by_role("list", name=re.compile("Drawn")).get_by_role("img")
     eventually(lambda: [one.get_attribute("alt") for one in row.all()] == list("2026"))
     shown = np.stack([pixels(one)[..., 0] for one in row.all()])
     digits = torch.from_numpy(shown).float()
