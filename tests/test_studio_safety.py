@@ -20,7 +20,7 @@ from ganvas.studio.guard import CSP
 from ganvas.studio.runs import Runs
 from ganvas.studio.settings import Limits, Settings, is_loopback
 from ganvas.studio.uploads import opened
-from studio_help import HERE, Studio, png, problem, studio
+from studio_help import HERE, Studio, png, problem, studio, until
 from test_translate import make_model
 
 TOKEN = "correct-horse-battery_staple"
@@ -269,6 +269,8 @@ def test_a_strip_that_would_be_widened_to_many_times_its_size_is_refused(
     files = [("files", ("strip.png", strip)), ("files", ("whole.png", png(Image.new("L", (8, 8)))))]
     job = client.post("/api/models/file:plain/files", files=files).json()
     assert [failed["name"] for failed in job["failed"]] == ["strip.png"]
+    # To its end: its thread would meet what the next test puts in the place of Pillow.
+    until(lambda: client.get(f"/api/jobs/{job['id']}").json()["state"] != "running")
     client.delete(f"/api/jobs/{job['id']}")
 
 
