@@ -62,6 +62,19 @@ def make_batch(count: int = 2, channels: int = 3, step: int = 0) -> tuple[Tensor
     return sources.to(torch.uint8), targets.to(torch.uint8), torch.arange(count) % 2
 
 
+def watch_gradients(task: TranslateTask) -> dict[Tensor, Tensor]:
+    """Of each parameter, as the last step found it: the generator's are let go while its backward pass runs."""
+    gradients: dict[Tensor, Tensor] = {}
+
+    def keep(parameter: Tensor) -> None:
+        assert parameter.grad is not None
+        gradients[parameter] = parameter.grad.clone()
+
+    for parameter in task.generator.parameters():
+        parameter.register_post_accumulate_grad_hook(keep)  # type: ignore[no-untyped-call]
+    return gradients
+
+
 def scaled(pictures: Tensor) -> Tensor:
     # By way of float32, as the pictures are encoded: its rounding would show in gradients near zero.
     return (pictures.float() / 127.5 - 1).double()
@@ -95,6 +108,7 @@ def test_step_agrees_with_the_reference(preset: str, kind: Any, loss: Any, field
     if variant.has_discriminator:
         judges = reference.discriminator_shapes(field, in_channels=6 if variant.conditional else 3, width=4)
         state = replace(state, discriminator=reference.load_layers(judges, task.discriminator.named_parameters()))
+    found = watch_gradients(task)
     for step in range(STEPS):
         sources, targets, labels = make_batch(step=step)
         losses = task.step(sources, targets, labels, 2 * step)
@@ -120,8 +134,8 @@ def test_step_agrees_with_the_reference(preset: str, kind: Any, loss: Any, field
                 continue
             parameters = list(task.networks[network_name].parameters())
             for parameter, gradient, weight in zip(parameters, gradients, reference.trained(layers), strict=True):
-                assert parameter.grad is not None
-                torch.testing.assert_close(parameter.grad, gradient, rtol=1e-6, atol=1e-9 * float(gradient.abs().max()))
+                mine = found[parameter] if network_name == "generator" else parameter.grad
+                torch.testing.assert_close(mine, gradient, rtol=1e-6, atol=1e-9 * float(gradient.abs().max()))
                 torch.testing.assert_close(parameter.detach(), weight, rtol=1e-6, atol=1e-9)
 
 
@@ -232,6 +246,7 @@ def test_discriminator_of_gan_does_not_see_the_source() -> None:
 
 def test_state_does_not_depend_on_how_tensors_lie_in_memory() -> None:
     task = make_task(make_recipe())
+    found = watch_gradients(task)
     task.step(*make_batch(), images_seen=0)
     shapes = [parameter.shape for parameter in task.generator.parameters()]
     moments = task.state_dict()["generator_optimiser"]["state"]
@@ -239,8 +254,30 @@ def test_state_does_not_depend_on_how_tensors_lie_in_memory() -> None:
     # After one step the first moment is (1 - beta1) times the gradient: each value stands at its own weight.
     beta1 = 0.5
     for parameter, index in zip(task.generator.parameters(), range(len(shapes)), strict=True):
-        assert parameter.grad is not None
-        torch.testing.assert_close(moments[index]["exp_avg"], (1 - beta1) * parameter.grad)
+        torch.testing.assert_close(moments[index]["exp_avg"], (1 - beta1) * found[parameter])
+
+
+@pytest.mark.parametrize("extra", ["average", "bf16", "hints", "instance norm"])
+def test_weights_do_not_depend_on_how_many_gradients_are_applied_at_once(
+    extra: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tasks = {}
+    for gathered in (1, 2**30):
+        monkeypatch.setattr("ganvas.tasks.task.GATHERED_BYTES", gathered)
+        torch.manual_seed(0)
+        tasks[gathered] = task = make_task(make_recipe(**EXTRAS[extra]))
+        found = watch_gradients(task)
+        task.watched = True
+        applied: list[int] = []
+        task.optimisers["generator"].register_step_post_hook(lambda *_, applied=applied: applied.append(1))
+        for step in range(STEPS):
+            task.step(*make_batch(step=step), 2 * step)
+        assert all(parameter.grad is None for parameter in task.generator.parameters())
+        norm = torch.stack([gradient.square().sum() for gradient in found.values()]).sum().sqrt()
+        torch.testing.assert_close(task.gradient_norms["generator"], norm)
+        assert len(applied) == STEPS * (1 + (len(found) if gathered == 1 else 0))
+    each, all_at_once = (list(task.generator.parameters()) for task in tasks.values())
+    assert all(torch.equal(mine, theirs) for mine, theirs in zip(each, all_at_once, strict=True))
 
 
 def test_state_goes_round() -> None:

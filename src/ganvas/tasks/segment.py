@@ -47,15 +47,13 @@ class SegmentTask(Task):
         torch's global generator, which the caller seeds. Returns named scalars without waiting for the device.
         """
         assert isinstance(self.generator, Segmenter)
-        self.drop_gradients()
         true = maps[:, 0].long()
         with self.autocast():
             logits = self.generator.logits(self._encoded(photos))
         total = F.cross_entropy(logits.float(), true, ignore_index=self.painted.ignore, reduction="sum")
         # A batch without a labelled pixel teaches nothing; divided by none it would end the run.
         loss = total / (true != self.painted.ignore).sum().clamp(min=1)
-        gradients = torch.autograd.grad(loss, list(self.generator.parameters()))
-        self.update("generator", gradients, images_seen)
+        self.update_in_backward("generator", loss, None, images_seen)
         self.end_step(images_seen, len(photos))
         return {"cross_entropy": loss.detach()}
 

@@ -6,6 +6,7 @@ import contextlib
 import copy
 import itertools
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import torch
@@ -13,6 +14,8 @@ from torch import Tensor, nn
 
 from ganvas.config import Recipe
 from ganvas.tasks.optimisers import Clock, apply_schedule, as_stored, build_optimiser, shaped_state, stored_state
+
+GATHERED_BYTES = 32 * 2**20  # of gradients, before they are applied within a backward pass
 
 
 class Task:
@@ -23,6 +26,10 @@ class Task:
         generator: freshly initialised.
         discriminator: freshly initialised, or None for objectives without one.
         device: where the networks are to live.
+
+    Attributes:
+        watched: whether the steps that follow leave :attr:`gradient_norms`.
+        gradient_norms: the Euclidean norm of the last watched step's gradient, by network.
     """
 
     def __init__(
@@ -40,6 +47,8 @@ class Task:
             name: build_optimiser(getattr(recipe.optimiser, name), own) for name, own in self._stored.items()
         }
         self.steps = 0
+        self.watched = False
+        self.gradient_norms: dict[str, Tensor] = {}
         self._train = recipe.train
         self._optimiser_settings = recipe.optimiser
 
@@ -58,9 +67,61 @@ class Task:
         for parameter, stored, gradient in zip(self._parameters[name], self._stored[name], gradients, strict=True):
             parameter.grad = _laid_out_like(parameter, gradient)
             stored.grad = as_stored(parameter.grad, parameter)
+        if self.watched:
+            self.gradient_norms[name] = torch.nn.utils.get_total_norm(gradients)
+        self._optimiser(name, images_seen).step()
+
+    def update_in_backward(self, name: str, output: Tensor, upstream: Tensor | None, images_seen: int) -> None:
+        """The backward pass from ``output`` and, while it runs, one optimiser step of the network ``name``.
+
+        All gradients at once are what a step's memory peaks at; here a weight moves soon after its gradient is known,
+        and the gradient is let go. The weights end with the bits that :meth:`update` gives them.
+
+        Args:
+            name: of the network, each of whose parameters the pass reaches.
+            output: where the pass begins.
+            upstream: the gradient with respect to it; None where it is a scalar loss.
+            images_seen: before this step.
+        """
+        optimiser = self._optimiser(name, images_seen)
+        arrived: list[tuple[Tensor, Tensor]] = []
+        norms: list[Tensor] = []
+
+        def apply() -> None:
+            if self.watched:
+                norms.append(
+                    torch.nn.utils.get_total_norm([stored.grad for _, stored in arrived if stored.grad is not None])
+                )
+            optimiser.step()
+            for parameter, stored in arrived:
+                parameter.grad = stored.grad = None
+            arrived.clear()
+
+        def gather(stored: Tensor, parameter: Tensor) -> None:
+            assert parameter.grad is not None
+            stored.grad = as_stored(parameter.grad, parameter)
+            arrived.append((parameter, stored))
+            if sum(parameter.nbytes for parameter, _ in arrived) >= GATHERED_BYTES:
+                apply()
+
+        hooks = [
+            parameter.register_post_accumulate_grad_hook(partial(gather, stored))  # type: ignore[no-untyped-call]
+            for parameter, stored in zip(self._parameters[name], self._stored[name], strict=True)
+        ]
+        try:
+            torch.autograd.backward(output, upstream)
+        finally:
+            for hook in hooks:
+                hook.remove()
+        apply()
+        if self.watched:
+            self.gradient_norms[name] = torch.nn.utils.get_total_norm(norms)
+
+    def _optimiser(self, name: str, images_seen: int) -> torch.optim.Optimizer:
+        """That of the network ``name``, with the settings of the step at hand."""
         settings = getattr(self._optimiser_settings, name)
         apply_schedule(self.optimisers[name], settings, self._train, Clock(self.steps, images_seen))
-        self.optimisers[name].step()
+        return self.optimisers[name]
 
     def drop_gradients(self) -> None:
         """Forget the last step's, kept for whoever reads them; beside the new ones they would double the peak."""

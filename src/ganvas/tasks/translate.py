@@ -115,8 +115,7 @@ class TranslateTask(Task):
             (gradient,) = torch.autograd.grad(objective.l1_weight * distance, leaf)
             upstream = upstream + gradient
         assert isinstance(upstream, Tensor)
-        gradients = torch.autograd.grad(fake, list(self.generator.parameters()), upstream.to(fake.dtype))
-        self.update("generator", gradients, images_seen)
+        self.update_in_backward("generator", fake, upstream.to(fake.dtype), images_seen)
         self.end_step(images_seen, len(x))
         return losses
 

@@ -67,16 +67,18 @@ def training_loop(
             # Step: everything random in it is a function of the seed and of the images seen.
             torch.manual_seed(stream_seed(train.seed, "step", images))
             batch = [part[: total - images] for part in work.batches.batch(images)]
+            after = images + len(batch[0])
+            due = _passed(images, after, train.tick_images) or after == total
+            task.watched = due
             averages.add(work.step(*batch, images))
-            before, images = images, images + len(batch[0])
+            images = after
             stopping = stop_requested()
-            due = _passed(before, images, train.tick_images) or images == total
             if not (due or stopping):
                 continue
 
             # Tick: the only place where the loop waits for the device.
             losses, broken = averages.read()
-            norms = _gradient_norms(task)
+            norms = {name: float(norm) for name, norm in task.gradient_norms.items()} if due else {}
             now = time.perf_counter()
             seconds += now - tick_start
             speed = (images - tick_images) / max(now - tick_start, 1e-9)
@@ -200,15 +202,6 @@ def _difference(sheet: Image.Image, first: Path) -> float | None:
 def _passed(before: int, after: int, every: int) -> bool:
     """Whether a multiple of ``every`` lies in (before, after]."""
     return after // every > before // every
-
-
-def _gradient_norms(task: Task) -> dict[str, float]:
-    """Euclidean norm of the last step's gradient of each network."""
-    norms = {}
-    for name, network in task.networks.items():
-        gradients = [parameter.grad for parameter in network.parameters() if parameter.grad is not None]
-        norms[name] = float(torch.nn.utils.get_total_norm(gradients))
-    return norms
 
 
 def _diagnosis(

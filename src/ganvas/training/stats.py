@@ -23,6 +23,7 @@ class Progress:
 
     Attributes:
         seconds: of training so far, without what was measured, drawn and written.
+        gradient_norms: of the step that ends the tick, by network; empty where a run was stopped within one.
         metrics: measured at this tick on data held out, or empty.
         signs: what the monitors look at beside losses, accuracies and metrics, where it was taken at this tick.
         warnings: by monitor, what it sees and what to try, in one line each.
