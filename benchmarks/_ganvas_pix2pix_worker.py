@@ -14,9 +14,9 @@ import torch
 from _contestant import serve
 from ganvas.config import TranslateRecipe, parse_recipe
 from ganvas.data.preparation import Preparation
+from ganvas.memory import freed_memory_kept
 from ganvas.tasks.translate import TranslateTask
 from ganvas.training.matmul import choose_matmul_route, matmul_route
-from ganvas.training.memory import freed_memory_kept
 
 POOL = 8  # prepared batches
 

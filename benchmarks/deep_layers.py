@@ -24,9 +24,9 @@ from torch import Tensor
 from torch.nn import functional
 
 from ganvas.config import UnetGenerator
+from ganvas.memory import freed_memory_kept
 from ganvas.models import build_translator, products, winograd
 from ganvas.training.matmul import choose_matmul_route, matmul_route
-from ganvas.training.memory import freed_memory_kept
 
 LIMITS = (0, 256, 512, 1024)
 # (batch, side, channels in, channels out) of the layer in discriminators of width 64 and 32.

@@ -1,4 +1,4 @@
-"""The block in which freed memory stays with the process."""
+"""What malloc is told: to keep what is freed, and to have one heap."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 PROBE = """
 import torch
 from pathlib import Path
-from ganvas.training.memory import freed_memory_kept
+from ganvas.memory import freed_memory_kept
 
 def resident():
     return int(Path("/proc/self/statm").read_text().split()[1]) * 4096 / 2**20
@@ -28,10 +28,45 @@ with freed_memory_kept():
 print(kept - before, resident() - before)
 """
 
+HEAPS = """
+import ctypes, sys, threading
+from ganvas.memory import one_heap
 
-@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only glibc's malloc is told")
+if sys.argv[1:] == ["one"]:
+    one_heap()
+libc = ctypes.CDLL(None)
+libc.malloc.restype = libc.fdopen.restype = ctypes.c_void_p
+together = threading.Barrier(8)
+
+def allocate():
+    together.wait()
+    libc.malloc(1000)
+
+threads = [threading.Thread(target=allocate) for _ in range(8)]
+for thread in threads:
+    thread.start()
+for thread in threads:
+    thread.join()
+told = ctypes.c_void_p(libc.fdopen(1, b"w"))
+libc.malloc_info(0, told)
+libc.fflush(told)
+"""
+only_glibc = pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only glibc's malloc is told")
+
+
+@only_glibc
 def test_freed_memory_stays_inside_the_block_and_goes_after_it() -> None:
     done = subprocess.run([sys.executable, "-c", PROBE], capture_output=True, text=True, check=True)
     kept, left = map(float, done.stdout.split())
     assert kept > 150
     assert left < 50
+
+
+@only_glibc
+def test_threads_share_one_heap_once_it_is_asked_for() -> None:
+    def heaps(*arguments: str) -> int:
+        done = subprocess.run([sys.executable, "-c", HEAPS, *arguments], capture_output=True, text=True, check=True)
+        return done.stdout.count("<heap nr=")
+
+    assert heaps("one") == 1
+    assert heaps() > 1

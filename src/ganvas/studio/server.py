@@ -13,6 +13,7 @@ import torch
 import uvicorn
 
 from ganvas.errors import GanvasError
+from ganvas.memory import one_heap
 from ganvas.studio.app import create_app
 from ganvas.studio.codes import CODES
 from ganvas.studio.settings import Settings
@@ -39,6 +40,7 @@ def serve(settings: Settings, *, browser: bool, tell: Callable[[str], None]) -> 
     settings = replace(settings, port=listening.getsockname()[1])
     if "OMP_NUM_THREADS" not in os.environ:
         torch.set_num_threads(min(torch.get_num_threads(), MOST_THREADS))
+    one_heap()
     app = create_app(settings)
     config = uvicorn.Config(
         app,

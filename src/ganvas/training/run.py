@@ -16,6 +16,7 @@ from ganvas.device import torch_device
 from ganvas.errors import GanvasError, UsageError
 from ganvas.files import atomic_write
 from ganvas.inference import resolve_model
+from ganvas.memory import freed_memory_kept
 from ganvas.model_file import ModelHeader, load_model, read_header
 from ganvas.tasks import Task
 from ganvas.training.checkpoint import load_newest_checkpoint
@@ -34,7 +35,6 @@ from ganvas.training.folder import (
 from ganvas.training.label_subject import LabelSubject
 from ganvas.training.loop import training_loop
 from ganvas.training.matmul import MatmulRoute, is_exact, matmul_route
-from ganvas.training.memory import freed_memory_kept
 from ganvas.training.segment_subject import SegmentSubject
 from ganvas.training.stats import Progress, read_stats
 from ganvas.training.subject import Subject
