@@ -183,9 +183,9 @@ def test_kernel_distance_of_too_few_pictures_is_refused() -> None:
 # Neighbourhoods
 
 
-@pytest.mark.parametrize("chunk", [7, 500])
-def test_neighbourhoods_are_those_of_their_definitions(monkeypatch: pytest.MonkeyPatch, chunk: int) -> None:
-    monkeypatch.setattr(manifolds, "CHUNK", chunk)
+@pytest.mark.parametrize("values", [7 * 53, 10**6])
+def test_neighbourhoods_are_those_of_their_definitions(monkeypatch: pytest.MonkeyPatch, values: int) -> None:
+    monkeypatch.setattr(manifolds, "AT_A_TIME", values)
     drawn, real = features(0, 41, shift=0.7), features(1, 53)
     found = manifolds.neighbourhoods(drawn, real)
     apart = pairwise_distances(drawn.numpy(), real.numpy())

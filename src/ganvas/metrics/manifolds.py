@@ -14,7 +14,7 @@ from ganvas.metrics.figures import Figure, figure_of_mean, figure_of_share
 
 NEIGHBOURS = 3  # of precision and recall, as published
 DENSITY_NEIGHBOURS = 5  # of density and coverage, as published
-CHUNK = 500  # rows of a distance matrix in memory at a time
+AT_A_TIME = 1_000_000  # values of a distance matrix in memory
 
 
 @dataclass(frozen=True)
@@ -61,21 +61,24 @@ def neighbourhoods(drawn: Tensor, real: Tensor) -> Neighbourhoods:
         found = min(len(drawn), len(real))
         raise GanvasError(f"neighbourhoods need more than {DENSITY_NEIGHBOURS} pictures a side, found {found}.")
     reach_drawn, reach_real = _squared_reaches(drawn), _squared_reaches(real)
-    precise, densities = [], []
+    # What is kept lies in place before the distances come and go: between them it would keep their memory apart.
+    precise = torch.zeros(len(drawn), dtype=torch.bool, device=drawn.device)
+    densities = torch.zeros(len(drawn), dtype=torch.float64, device=drawn.device)
     recalled = torch.zeros(len(real), dtype=torch.bool, device=real.device)
     covered = torch.zeros_like(recalled)
-    for start in range(0, len(drawn), CHUNK):
-        part = slice(start, start + CHUNK)
+    rows = _rows(len(real))
+    for start in range(0, len(drawn), rows):
+        part = slice(start, start + rows)
         distances = squared_distances(drawn[part], real)
-        precise.append((distances <= reach_real[:, 0]).any(dim=1))
+        precise[part] = (distances <= reach_real[:, 0]).any(dim=1)
         inside = distances <= reach_real[:, 1]
-        densities.append(inside.sum(dim=1).double() / DENSITY_NEIGHBOURS)
+        densities[part] = inside.sum(dim=1).double() / DENSITY_NEIGHBOURS
         covered |= inside.any(dim=0)
         recalled |= (distances <= reach_drawn[part, :1]).any(dim=0)
     return Neighbourhoods(
-        precise=torch.cat(precise).cpu().numpy(),
+        precise=precise.cpu().numpy(),
         recalled=recalled.cpu().numpy(),
-        densities=torch.cat(densities).cpu().numpy(),
+        densities=densities.cpu().numpy(),
         covered=covered.cpu().numpy(),
     )
 
@@ -88,11 +91,17 @@ def squared_distances(a: Tensor, b: Tensor) -> Tensor:
 
 def _squared_reaches(features: Tensor) -> Tensor:
     """Squared distance of each feature (N, D) to its k-th nearest other one, (N, 2): for both k."""
-    reaches = []
-    for start in range(0, len(features), CHUNK):
-        distances = squared_distances(features[start : start + CHUNK], features)
-        rows = torch.arange(len(distances), device=features.device)
-        distances[rows, start + rows] = torch.inf
+    reaches = torch.empty(len(features), 2, dtype=features.dtype, device=features.device)
+    rows = _rows(len(features))
+    for start in range(0, len(features), rows):
+        distances = squared_distances(features[start : start + rows], features)
+        own = torch.arange(len(distances), device=features.device)
+        distances[own, start + own] = torch.inf
         nearest = distances.topk(DENSITY_NEIGHBOURS, dim=1, largest=False).values
-        reaches.append(nearest[:, [NEIGHBOURS - 1, DENSITY_NEIGHBOURS - 1]])
-    return torch.cat(reaches)
+        reaches[start : start + rows] = nearest[:, [NEIGHBOURS - 1, DENSITY_NEIGHBOURS - 1]]
+    return reaches
+
+
+def _rows(columns: int) -> int:
+    """Of a distance matrix with so many columns, how many rows are in memory at a time."""
+    return max(AT_A_TIME // columns, 1)
