@@ -336,6 +336,29 @@ def test_gradients_that_overflow_are_found_too(tmp_path: Path, monkeypatch: pyte
 
 
 @pytest.mark.skipif(os.name != "posix", reason="sends POSIX signals")
+def test_weights_that_the_last_gradient_broke_are_not_saved_by_a_stop(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    honest = LabelTask.gradients
+
+    def breaks(task: LabelTask, *batch: torch.Tensor) -> Gradients:
+        gradients = honest(task, *batch)
+        if task.steps == 6:  # from image 300 to 350, where no tick ends
+            gradients.generator[0].fill_(torch.nan)
+            os.kill(os.getpid(), signal.SIGINT)
+        return gradients
+
+    monkeypatch.setattr(LabelTask, "gradients", breaks)
+    run = tiny_run(tmp_path / "run", "train.checkpoint_images=100")
+    with pytest.raises(
+        GanvasError, match="the gradient of the generator is no longer finite between images 300 and 350"
+    ):
+        run.finish()
+    monkeypatch.undo()
+    assert tiny_run(tmp_path / "run", "train.checkpoint_images=100").images_seen == 300
+
+
+@pytest.mark.skipif(os.name != "posix", reason="sends POSIX signals")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_interrupt_finishes_the_step_saves_and_resumes_to_the_same_bits(tmp_path: Path, number: int) -> None:
     whole = tiny_run(tmp_path / "whole").finish()

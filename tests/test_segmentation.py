@@ -189,6 +189,7 @@ def test_one_step_follows_the_gradient_of_cross_entropy_over_labelled_pixels(str
     found: dict[torch.Tensor, torch.Tensor | None] = {}
     for parameter in task.generator.parameters():
         parameter.register_post_accumulate_grad_hook(lambda each: found.update({each: each.grad}))
+    task.watched = True
     losses = task.step(maps, photos, torch.zeros(2), 0)
     assert isinstance(other.generator, Segmenter)
     shares = other.generator.logits(photos.float() / 127.5 - 1).log_softmax(dim=1)
@@ -198,6 +199,34 @@ def test_one_step_follows_the_gradient_of_cross_entropy_over_labelled_pixels(str
     expected = torch.autograd.grad(loss, list(other.generator.parameters()))
     for parameter, gradient in zip(task.generator.parameters(), expected, strict=True):
         torch.testing.assert_close(found[parameter], gradient, rtol=1e-3, atol=1e-5)
+    norm = torch.stack([gradient.square().sum() for gradient in expected]).sum().sqrt()
+    torch.testing.assert_close(task.gradient_norms["generator"], norm, rtol=1e-3, atol=0)
+
+
+def test_a_backward_pass_that_fails_leaves_no_gradients_to_the_next(streets: Path) -> None:
+    task, other = (fresh_task(streets) for _ in range(2))
+    first, *_ = task.generator.parameters()
+    batch = torch.randint(0, 11, (2, 1, 32, 32)).byte(), torch.randint(0, 256, (2, 3, 32, 32)).byte(), torch.zeros(2)
+
+    def fail(_: torch.Tensor) -> None:
+        raise MemoryError
+
+    hook = first.register_post_accumulate_grad_hook(fail)
+    with pytest.raises(MemoryError):
+        task.step(*batch, 0)
+    hook.remove()
+    task.step(*batch, 0)
+    other.step(*batch, 0)
+    for mine, theirs in zip(task.generator.parameters(), other.generator.parameters(), strict=True):
+        torch.testing.assert_close(mine, theirs)
+
+
+def test_a_weight_that_the_backward_pass_does_not_reach_is_told(streets: Path) -> None:
+    task = fresh_task(streets)
+    reached = next(task.generator.parameters()).sum()
+    missed = len(list(task.generator.parameters())) - 1
+    with pytest.raises(RuntimeError, match=f"did not reach {missed} parameters of the generator"):
+        task.update_in_backward("generator", reached, None, 0)
 
 
 def test_a_batch_without_a_labelled_pixel_teaches_nothing(streets: Path) -> None:

@@ -34,7 +34,7 @@ def freed_memory_kept() -> Iterator[None]:
 
 
 def one_heap() -> None:
-    """From here on all threads of the process share one heap.
+    """Threads that start from here on have no heap of their own; to be called before there are any.
 
     With a heap for each of many threads, what requests of different sizes free in one is no use to the next, and a
     server grows by a little with every answer.

@@ -36,11 +36,11 @@ def serve(settings: Settings, *, browser: bool, tell: Callable[[str], None]) -> 
     """
     if not (settings.static / "index.html").is_file():
         raise GanvasError(CODES["no-page"][1])
+    one_heap()
     listening = listen(settings)
     settings = replace(settings, port=listening.getsockname()[1])
     if "OMP_NUM_THREADS" not in os.environ:
         torch.set_num_threads(min(torch.get_num_threads(), MOST_THREADS))
-    one_heap()
     app = create_app(settings)
     config = uvicorn.Config(
         app,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import copy
-import itertools
 from collections.abc import Sequence
 from functools import partial
 from typing import Any
@@ -70,38 +69,40 @@ class Task:
         if self.watched:
             self.gradient_norms[name] = torch.nn.utils.get_total_norm(gradients)
         self._optimiser(name, images_seen).step()
+        self._drop_gradients(name)
 
     def update_in_backward(self, name: str, output: Tensor, upstream: Tensor | None, images_seen: int) -> None:
         """The backward pass from ``output`` and, while it runs, one optimiser step of the network ``name``.
 
         All gradients at once are what a step's memory peaks at; here a weight moves soon after its gradient is known,
-        and the gradient is let go. The weights end with the bits that :meth:`update` gives them.
+        and the gradient is let go. The weights end with the bits that :meth:`update` gives them; where the pass fails,
+        some have moved.
 
         Args:
-            name: of the network, each of whose parameters the pass reaches.
+            name: of the network, each of whose parameters the pass has to reach.
             output: where the pass begins.
             upstream: the gradient with respect to it; None where it is a scalar loss.
             images_seen: before this step.
         """
         optimiser = self._optimiser(name, images_seen)
-        arrived: list[tuple[Tensor, Tensor]] = []
-        norms: list[Tensor] = []
+        arrived: list[Tensor] = []  # gradients, since the last ones were applied
+        norms: list[Tensor] = []  # of each gradient
+        awaited = len(self._parameters[name])
 
         def apply() -> None:
             if self.watched:
-                norms.append(
-                    torch.nn.utils.get_total_norm([stored.grad for _, stored in arrived if stored.grad is not None])
-                )
+                norms.extend(torch.linalg.vector_norm(gradient) for gradient in arrived)
             optimiser.step()
-            for parameter, stored in arrived:
-                parameter.grad = stored.grad = None
+            self._drop_gradients(name)
             arrived.clear()
 
         def gather(stored: Tensor, parameter: Tensor) -> None:
+            nonlocal awaited
             assert parameter.grad is not None
             stored.grad = as_stored(parameter.grad, parameter)
-            arrived.append((parameter, stored))
-            if sum(parameter.nbytes for parameter, _ in arrived) >= GATHERED_BYTES:
+            arrived.append(parameter.grad)
+            awaited -= 1
+            if not awaited or sum(gradient.nbytes for gradient in arrived) >= GATHERED_BYTES:
                 apply()
 
         hooks = [
@@ -113,9 +114,11 @@ class Task:
         finally:
             for hook in hooks:
                 hook.remove()
-        apply()
+            self._drop_gradients(name)
+        if awaited:
+            raise RuntimeError(f"the backward pass did not reach {awaited} parameters of the {name}")
         if self.watched:
-            self.gradient_norms[name] = torch.nn.utils.get_total_norm(norms)
+            self.gradient_norms[name] = torch.linalg.vector_norm(torch.stack(norms))
 
     def _optimiser(self, name: str, images_seen: int) -> torch.optim.Optimizer:
         """That of the network ``name``, with the settings of the step at hand."""
@@ -123,9 +126,8 @@ class Task:
         apply_schedule(self.optimisers[name], settings, self._train, Clock(self.steps, images_seen))
         return self.optimisers[name]
 
-    def drop_gradients(self) -> None:
-        """Forget the last step's, kept for whoever reads them; beside the new ones they would double the peak."""
-        for tensor in itertools.chain(*self._parameters.values(), *self._stored.values()):
+    def _drop_gradients(self, name: str) -> None:
+        for tensor in (*self._parameters[name], *self._stored[name]):
             tensor.grad = None
 
     def end_step(self, images_seen: int, batch: int) -> None:

@@ -99,7 +99,6 @@ class TranslateTask(Task):
         which the caller seeds. Returns named scalars without waiting for the device.
         """
         objective = self.recipe.objective
-        self.drop_gradients()
         x, y = self._inputs(sources, targets)
         with self.autocast():
             fake = self.generator(x, labels if self.classes else None)

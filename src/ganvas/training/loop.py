@@ -78,12 +78,14 @@ def training_loop(
 
             # Tick: the only place where the loop waits for the device.
             losses, broken = averages.read()
-            norms = {name: float(norm) for name, norm in task.gradient_norms.items()} if due else {}
+            norms = {name: float(task.gradient_norms[name]) for name in task.networks} if due else {}
             now = time.perf_counter()
             seconds += now - tick_start
             speed = (images - tick_images) / max(now - tick_start, 1e-9)
-            if broken is not None or not is_finite(norms):
-                raise GanvasError(_diagnosis(task, train, broken, norms, tick_images, images, folder))
+            # Where a run is stopped within a tick, what the last gradient did to the weights is looked at instead.
+            looked_at = norms or _weight_norms(task)
+            if broken is not None or not is_finite(looked_at):
+                raise GanvasError(_diagnosis(task, train, broken, looked_at, tick_images, images, folder))
             # What is measured, drawn and kept must not depend on where a run was stopped: only regular ticks count.
             span = (last_tick, images) if due else (images, images)
             last_tick = images if due else last_tick
@@ -202,6 +204,14 @@ def _difference(sheet: Image.Image, first: Path) -> float | None:
 def _passed(before: int, after: int, every: int) -> bool:
     """Whether a multiple of ``every`` lies in (before, after]."""
     return after // every > before // every
+
+
+def _weight_norms(task: Task) -> dict[str, float]:
+    """Euclidean norm of the weights of each network."""
+    return {
+        name: float(torch.nn.utils.get_total_norm([parameter.detach() for parameter in network.parameters()]))
+        for name, network in task.networks.items()
+    }
 
 
 def _diagnosis(
