@@ -321,6 +321,19 @@ def test_models_are_unloaded_when_nobody_draws(runs: Path) -> None:
     pool.close()
 
 
+def test_what_drawings_free_goes_back_to_the_system(runs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    given: list[str] = []
+    monkeypatch.setattr("ganvas.studio.workers.give_back", lambda: given.append("back"))
+    path = runs / "plain.safetensors"
+    for seconds, times in ((1_000, 0), (0, 3)):
+        monkeypatch.setattr("ganvas.studio.workers.GIVE_BACK_SECONDS", seconds)
+        pool = Pool(Limits(), Telemetry())
+        for _ in range(3):
+            pool.submit(path, lambda model: None).result(20)
+        pool.close()
+        assert len(given) == times
+
+
 def test_the_model_idle_longest_makes_room_and_one_at_work_never_does(runs: Path) -> None:
     pool = Pool(Limits(models=2), Telemetry())
     paths = [runs / f"{name}.safetensors" for name in ("plain", "map", "street")]

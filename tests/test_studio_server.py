@@ -189,14 +189,6 @@ def test_a_port_that_is_taken_is_told(runs: Path) -> None:
             serve(settings, browser=False, tell=print)
 
 
-def test_threads_of_the_studio_share_one_heap(runs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    done = []
-    monkeypatch.setattr("ganvas.studio.server.one_heap", lambda: done.append("one heap"))
-    monkeypatch.setattr("ganvas.studio.server._Server.run", lambda *_, **__: done.append("served"))
-    serve(Settings(runs=runs, static=runs, port=0, warm=None), browser=False, tell=print)
-    assert done == ["one heap", "served"]
-
-
 def test_a_page_that_was_not_built_is_told_with_what_builds_it(runs: Path, tmp_path: Path) -> None:
     with pytest.raises(GanvasError, match="make web"):
         serve(Settings(runs=runs, static=tmp_path / "nowhere"), browser=False, tell=print)

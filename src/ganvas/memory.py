@@ -8,7 +8,7 @@ import platform
 from collections.abc import Iterator
 
 # The parameters of glibc's malloc.h, and the values that it starts with.
-_TRIM_THRESHOLD, _MMAP_MAX, _ARENA_MAX = -1, -4, -8
+_TRIM_THRESHOLD, _MMAP_MAX = -1, -4
 _FIRST_TRIM_THRESHOLD, _FIRST_MMAP_MAX = 128 * 1024, 65_536
 
 
@@ -33,15 +33,15 @@ def freed_memory_kept() -> Iterator[None]:
         libc.malloc_trim(0)
 
 
-def one_heap() -> None:
-    """Threads that start from here on have no heap of their own; to be called before there are any.
+def give_back() -> None:
+    """Return to the system what the process has freed, wherever it lies.
 
-    With a heap for each of many threads, what requests of different sizes free in one is no use to the next, and a
-    server grows by a little with every answer.
+    Of a server with many threads glibc returns only the ends of their heaps, so that what requests of different sizes
+    free between others adds up with every answer.
     """
     libc = _glibc()
     if libc is not None:
-        libc.mallopt(_ARENA_MAX, 1)
+        libc.malloc_trim(0)
 
 
 def _glibc() -> ctypes.CDLL | None:

@@ -13,7 +13,6 @@ import torch
 import uvicorn
 
 from ganvas.errors import GanvasError
-from ganvas.memory import one_heap
 from ganvas.studio.app import create_app
 from ganvas.studio.codes import CODES
 from ganvas.studio.settings import Settings
@@ -36,7 +35,6 @@ def serve(settings: Settings, *, browser: bool, tell: Callable[[str], None]) -> 
     """
     if not (settings.static / "index.html").is_file():
         raise GanvasError(CODES["no-page"][1])
-    one_heap()
     listening = listen(settings)
     settings = replace(settings, port=listening.getsockname()[1])
     if "OMP_NUM_THREADS" not in os.environ:

@@ -21,6 +21,7 @@ from PIL import Image
 
 from ganvas.errors import GanvasError
 from ganvas.inference import Model
+from ganvas.memory import give_back
 from ganvas.model_file import LabelHeader
 from ganvas.studio.problems import ProblemError
 from ganvas.studio.settings import Limits
@@ -29,6 +30,7 @@ from ganvas.studio.telemetry import Telemetry
 Drawn = TypeVar("Drawn")
 Work = Callable[[Model], Drawn]
 CLOSE_SECONDS = 30
+GIVE_BACK_SECONDS = 10  # between two times, as long as there is something to draw
 
 
 class Pool:
@@ -146,6 +148,7 @@ class _Worker:
             del self.waiting[key]
 
     def run(self) -> None:
+        gave_back = time.monotonic()
         while (task := self._next()) is not None:
             work, future = task
             if future.set_running_or_notify_cancel():
@@ -162,6 +165,9 @@ class _Worker:
                 self._pool._telemetry.dropped("gone")
             # Nothing of a request stays in memory while the thread waits for the next.
             del work, future, task
+            if time.monotonic() - gave_back > GIVE_BACK_SECONDS:
+                give_back()
+                gave_back = time.monotonic()
 
     def _next(self) -> tuple[Work[Any], Future[Any]] | None:
         """The next to do; None when the thread is to end, which then is out of the pool."""
