@@ -59,7 +59,6 @@ TABLES: dict[str, Callable[[dict[str, Any]], str]] = {
     "pix2pix-step": pix2pix_step.printed,
     "sketch-methods": sketch_methods.table,
     "studio-load": studio_load.printed,
-    "studio-load-long": studio_load.printed,
     "studio-load-training": studio_load.printed,
     "studio-page": studio_page.printed,
     "translate-speed": translate_speed.printed,
