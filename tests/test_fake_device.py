@@ -13,7 +13,7 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 
 from ganvas.config import LabelRecipe, SegmentRecipe, TranslateRecipe, load_recipe, recipe_names
 from ganvas.data.preparation import Preparation
-from ganvas.tasks import LabelTask, SegmentTask, TranslateTask
+from ganvas.tasks import LabelTask, SegmentTask, Task, TranslateTask
 
 CUDA, META = torch.device("cuda:0"), torch.device("meta")
 LABEL = [name for name in recipe_names() if load_recipe(name).task == "label"]
@@ -30,6 +30,17 @@ def test_step_stays_on_its_device(name: str) -> None:
     assert {value.device for value in (*gradients.generator, *gradients.discriminator)} == {META}
 
 
+def gradients_seen(task: Task, monkeypatch: pytest.MonkeyPatch) -> list[torch.Tensor]:
+    """What the optimisers, which have no kernel here, would get."""
+    seen: list[torch.Tensor] = []
+    for optimiser in task.optimisers.values():
+        weights = optimiser.param_groups[0]["params"]
+        monkeypatch.setattr(
+            optimiser, "step", lambda own=weights: seen.extend(each.grad for each in own if each.grad is not None)
+        )
+    return seen
+
+
 @pytest.mark.parametrize("name", TRANSLATE)
 def test_step_of_pictures_stays_on_its_device(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     small = ["data.size=32", "generator.width=4", "discriminator.width=4", "discriminator.receptive_field=16"]
@@ -41,9 +52,7 @@ def test_step_of_pictures_stays_on_its_device(name: str, monkeypatch: pytest.Mon
         kind=recipe.data.source, channels=1 if maps else recipe.data.source_channels, class_names=names, colours=colours
     )
     task = TranslateTask(recipe, source, Preparation(channels=3), (), META)
-    # The optimisers have no kernel here; the gradients they would get are what this is about.
-    seen: list[torch.Tensor] = []
-    monkeypatch.setattr(task, "update", lambda name, gradients, images: seen.extend(gradients))
+    seen = gradients_seen(task, monkeypatch)
     sources = torch.zeros(2, source.channels, 32, 32, dtype=torch.uint8, device=META)
     targets = torch.zeros(2, 3, 32, 32, dtype=torch.uint8, device=META)
     losses = task.step(sources, targets, torch.zeros(2, dtype=torch.int64, device=META), 0)
@@ -55,8 +64,7 @@ def test_step_of_a_segmenter_stays_on_its_device(monkeypatch: pytest.MonkeyPatch
     recipe = load_recipe("street-segmenter", ["data.size=32", "generator.width=4"], of=SegmentRecipe)
     painted = Preparation(class_names=("sky", "road"), colours=((0, 0, 255), (9, 9, 9)), ignore=11)
     task = SegmentTask(recipe, Preparation(channels=3), painted, META)
-    seen: list[torch.Tensor] = []
-    monkeypatch.setattr(task, "update", lambda name, gradients, images: seen.extend(gradients))
+    seen = gradients_seen(task, monkeypatch)
     maps, photos = (torch.zeros(2, channels, 32, 32, dtype=torch.uint8, device=META) for channels in (1, 3))
     losses = task.step(maps, photos, torch.zeros(2, dtype=torch.int64, device=META), 0)
     assert {value.device for value in (*losses.values(), *seen, task.find(photos))} == {META}
