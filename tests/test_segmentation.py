@@ -215,10 +215,11 @@ def test_a_backward_pass_that_fails_leaves_no_gradients_to_the_next(streets: Pat
     with pytest.raises(MemoryError):
         task.step(*batch, 0)
     hook.remove()
+    # Adam hides the scale of a gradient, so its norm is compared: what was left would have doubled it.
+    task.watched = other.watched = True
     task.step(*batch, 0)
     other.step(*batch, 0)
-    for mine, theirs in zip(task.generator.parameters(), other.generator.parameters(), strict=True):
-        torch.testing.assert_close(mine, theirs)
+    torch.testing.assert_close(task.gradient_norms, other.gradient_norms)
 
 
 def test_a_weight_that_the_backward_pass_does_not_reach_is_told(streets: Path) -> None:

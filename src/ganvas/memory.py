@@ -30,7 +30,7 @@ def freed_memory_kept() -> Iterator[None]:
     finally:
         libc.mallopt(_MMAP_MAX, _FIRST_MMAP_MAX)
         libc.mallopt(_TRIM_THRESHOLD, _FIRST_TRIM_THRESHOLD)
-        libc.malloc_trim(0)
+        give_back()
 
 
 def give_back() -> None:
