@@ -257,6 +257,7 @@ def test_what_cannot_be_is_refused_in_one_line(models: Path, tmp_path: Path, pag
         (lambda: export_web([tmp_path / "x.onnx"], out), "is an export: give the .safetensors"),
         (lambda: export_web([letters], out, precision="int4"), "'int4': expected fp32, fp16, int8"),
         (lambda: export_web([letters], out, opset=17), "opset is 17"),
+        (lambda: export_web([letters], out, opset=27), "opset is 27: the page runs models of 26 and older"),
         (lambda: ganvas.export([letters, twin], tmp_path / "y.onnx"), "an .onnx file holds one model, found 2"),  # type: ignore[call-overload]
         (lambda: ganvas.export(letters, out, to="ios"), "cannot export to 'ios': expected onnx or web"),  # type: ignore[call-overload]
     ]

@@ -81,6 +81,34 @@ def test_dropout_of_maxout_fires_in_training_mode_alone() -> None:
     assert torch.equal(network(pictures, labels), network(pictures, labels))
 
 
+def test_dropout_of_affine_pieces_is_of_what_the_layers_get() -> None:
+    """Goodfellow et al. 2013, section 2: the mask comes right before the weights, never before the maximum."""
+    layer, inputs = Maxout(dense(6, 12), 3, "none", dropout=0.5), torch.randn(5, 6)
+    torch.manual_seed(0)
+    masked = torch.nn.functional.dropout(inputs, 0.5)
+    torch.manual_seed(0)
+    torch.testing.assert_close(layer(inputs), layer.eval()(masked))
+
+
+def test_discriminator_of_affine_pieces_drops_pixels_and_features_but_no_label() -> None:
+    network = MaxoutDiscriminator(classes=10, size=28, channels=1, activation="none", dropout=0.5)
+    dropped: list[int] = []
+    for module in network.modules():
+        if isinstance(module, torch.nn.Dropout) and module.p:
+            module.register_forward_hook(lambda _m, inputs, _o: dropped.append(inputs[0].shape[1]))
+    network(torch.randn(2, 1, 28, 28), torch.arange(2))
+    assert dropped == [784, 240 + 50, 240]
+
+
+def test_weight_range_is_of_every_weight_of_the_discriminator() -> None:
+    settings = config.MaxoutDiscriminator(projection=True, weight_range=0.005)
+    for name, parameter in build_discriminator(settings, **DIGITS).named_parameters():
+        if name.endswith("bias"):
+            assert not parameter.any()
+        else:
+            assert 0.0045 < float(parameter.detach().abs().max()) <= 0.005
+
+
 def test_projection_adds_the_product_of_label_and_features() -> None:
     network = MaxoutDiscriminator(classes=10, size=28, channels=1, projection=True)
     pictures, labels = torch.randn(8, 1, 28, 28), torch.arange(8)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor
@@ -52,6 +53,29 @@ def test_row_scale_holds_in_float32_for_logits_far_below_zero() -> None:
     scale = objectives.generator_row_scale("bce", torch.zeros(3), fake.detach())
     assert scale is not None
     torch.testing.assert_close(of_d * scale, -torch.ones(3))
+
+
+def test_gradient_matching_is_li_and_snavelys_formula() -> None:
+    """Eq. 4 of Li & Snavely 2018, pixel by pixel: both absolute differences of the residual, summed over scales."""
+    drawn, target = torch.rand(2, 3, 16, 24, dtype=torch.float64), torch.rand(2, 3, 16, 24, dtype=torch.float64)
+    residual = (drawn - target).numpy()
+    expected = 0.0
+    for scale in (1, 2, 4, 8):
+        rows, columns = range(0, 16, scale), range(0, 24, scale)
+        down = [abs(residual[:, :, y + scale, x] - residual[:, :, y, x]) for y in rows[:-1] for x in columns]
+        across = [abs(residual[:, :, y, x + scale] - residual[:, :, y, x]) for y in rows for x in columns[:-1]]
+        expected += float(np.mean(down)) + float(np.mean(across))
+    assert float(objectives.gradient_matching(drawn, target)) == pytest.approx(expected, rel=1e-12)
+
+
+def test_gradient_matching_minds_two_colours_more_than_one_wrong_one() -> None:
+    target = torch.zeros(1, 3, 32, 32)
+    one_wrong = target + 0.5
+    blotched = target.clone()
+    blotched[..., 16:] = 1.0
+    assert (one_wrong - target).abs().mean() == (blotched - target).abs().mean()
+    assert float(objectives.gradient_matching(one_wrong, target)) == 0
+    assert float(objectives.gradient_matching(blotched, target)) > 0
 
 
 def test_gradient_penalty_is_half_the_squared_slope() -> None:

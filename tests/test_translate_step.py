@@ -175,6 +175,7 @@ EXTRAS: dict[str, dict[str, Any]] = {
     "hints": {"hints": {"enabled": True}},
     "varied lines": {"data": {"vary_lines": True}},
     "feature matching at two scales": {"discriminator": {"scales": 2}, "objective": {"feature_matching": 10.0}},
+    "gradient matching": {"objective": {"gradient_matching": 50.0}},
     "r1": {"discriminator": {"norm": "none"}, "objective": {"r1": 1.0, "penalty_interval": 1}},
     "augment": {"objective": {"augment": True}},
     "average": {"train": {"ema_half_life_images": 100}},
@@ -198,7 +199,7 @@ def test_extras_train_both_networks(extra: str) -> None:
     for name, network in task.networks.items():
         moved = [not torch.equal(old, new) for old, new in zip(before[name], network.parameters(), strict=True)]
         assert all(moved), f"{name}: {moved}"
-    for wanted in ("feature_matching", "r1"):
+    for wanted in ("feature_matching", "gradient_matching", "r1"):
         assert (wanted in losses) == (wanted in extra or wanted.replace("_", " ") in extra)
 
 

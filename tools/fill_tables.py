@@ -28,8 +28,10 @@ import course_history  # noqa: E402
 import evaluate_cost  # noqa: E402
 import evaluate_digits  # noqa: E402
 import export_quality  # noqa: E402
+import flat_areas  # noqa: E402
 import hints  # noqa: E402
 import measure_digits  # noqa: E402
+import parzen_guide  # noqa: E402
 import pix2pix_loss_curves  # noqa: E402
 import pix2pix_step  # noqa: E402
 import sketch_methods  # noqa: E402
@@ -54,7 +56,9 @@ TABLES: dict[str, Callable[[dict[str, Any]], str]] = {
     "export:digits": export_quality.digits,
     "export:page": export_quality.page,
     "export:pictures": export_quality.pictures,
+    "flat-areas": flat_areas.table,
     "hints": hints.table,
+    "parzen-guide": parzen_guide.table,
     "pix2pix-loss-curves": pix2pix_loss_curves.printed,
     "pix2pix-step": pix2pix_step.printed,
     "sketch-methods": sketch_methods.table,

@@ -77,6 +77,18 @@ def wrong_label_loss(kind: Adversarial, real: Tensor, wrong: Tensor) -> Tensor:
     return F.softplus(wrong - real)
 
 
+def gradient_matching(drawn: Tensor, target: Tensor) -> Tensor:
+    """Mean absolute difference of horizontal and vertical differences, summed over four scales: a scalar.
+
+    Li & Snavely 2018, eq. 4, on pictures (N, C, H, W) in place of log depths: scale k takes every 2^k-th pixel. A
+    picture that is wrong by one colour all over has no such difference, one that is wrong by two has it along the
+    border between them: what L1 alone does not mind.
+    """
+    residual = drawn - target
+    scales = [residual[..., :: 2**k, :: 2**k] for k in range(4)]
+    return torch.stack([r.diff(dim=d).abs().mean() for r in scales for d in (-2, -1) if r.shape[d] > 1]).sum()
+
+
 def accuracy(kind: Adversarial, real: Tensor, fake: Tensor) -> tuple[Tensor, Tensor]:
     """D's accuracy on real and on drawn samples: two scalars in [0, 1] from logits of any shape.
 

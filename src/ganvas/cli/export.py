@@ -35,7 +35,7 @@ def export(
         ),
     ] = None,
     opset: Annotated[
-        int | None, typer.Option(help="Of the ONNX operators, from 18. Default: 21.", show_default=False)
+        int | None, typer.Option(help="Of the ONNX operators, from 18; of web to 26. Default: 21.", show_default=False)
     ] = None,
 ) -> None:
     """Write a model as an ONNX file, or as a page that runs it in the browser; and check that it draws the same.

@@ -57,13 +57,17 @@ class MaxoutDiscriminator(Settings):
     """Maxout(240, 5) of x and Maxout(50, 5) of y, joint Maxout(240, 4) -> logit.
 
     ``activation`` is applied to the Dense output before the maximum: ``relu`` as the course does, ``none`` for
-    the affine pieces of the papers. ``projection`` adds <e(y), h> to the logit (Miyato & Koyama 2018).
+    the affine pieces of the papers. ``dropout`` is of the pieces with ``relu``, of what the layers get with ``none``
+    (Goodfellow et al. 2013). ``projection`` adds <e(y), h> to the logit (Miyato & Koyama 2018).
     """
 
     network: Literal["maxout"] = "maxout"
     activation: Literal["relu", "none"] = "relu"
     dropout: float = Field(0.0, ge=0, lt=1)
     projection: bool = False
+    weight_range: float = Field(
+        0.0, ge=0, description="first weights are drawn from minus this to this; 0: Glorot's range for each layer"
+    )
 
 
 class ConvDiscriminator(Settings):

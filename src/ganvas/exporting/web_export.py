@@ -29,6 +29,7 @@ PAGE = Path(ganvas.__file__).parent / "studio" / "static"
 MANIFEST = "models.json"
 FORMAT = 1
 PROBED = 32
+NEWEST_OPSET = 26  # of what the page's onnxruntime-web (web/package.json) loads
 # The page's own files and requests only. Frames cannot be forbidden here: that takes a header of the host.
 CSP = (
     "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; worker-src 'self'; connect-src 'self'; "
@@ -59,6 +60,8 @@ def export_web(
     folder = Path(out)
     if not models:
         raise UsageError("no models given: expected at least one")
+    if opset > NEWEST_OPSET:
+        raise UsageError(f"opset is {opset}: the page runs models of {NEWEST_OPSET} and older")
     names = [model_name(resolve_model(model)) for model in models]
     for name in names:
         if names.count(name) > 1:

@@ -50,7 +50,13 @@ def build_discriminator(settings: config.Discriminator, *, classes: int, size: i
             return DenseDiscriminator(size, channels)
         case config.MaxoutDiscriminator():
             return MaxoutDiscriminator(
-                classes, size, channels, settings.activation, settings.dropout, settings.projection
+                classes,
+                size,
+                channels,
+                settings.activation,
+                settings.dropout,
+                settings.projection,
+                settings.weight_range,
             )
         case config.ConvDiscriminator():
             return ConvDiscriminator(classes, channels, size, settings.width)

@@ -113,6 +113,11 @@ class TranslateTask(Task):
             losses[objective.kind[:2]] = distance.detach()
             (gradient,) = torch.autograd.grad(objective.l1_weight * distance, leaf)
             upstream = upstream + gradient
+        if objective.gradient_matching:
+            difference = objectives.gradient_matching(leaf, y)
+            losses["gradient_matching"] = difference.detach()
+            (gradient,) = torch.autograd.grad(objective.gradient_matching * difference, leaf)
+            upstream = upstream + gradient
         assert isinstance(upstream, Tensor)
         self.update_in_backward("generator", fake, upstream.to(fake.dtype), images_seen)
         self.end_step(images_seen, len(x))

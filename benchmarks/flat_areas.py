@@ -1,0 +1,132 @@
+"""How evenly models paint what is of one colour in the true picture, how much they leave white, and what runs out.
+
+    python benchmarks/flat_areas.py sketch2color runs/other --json docs/results/flat-areas.json
+
+For data of flat colours, by default the emoji: held-out sketches are translated without dabs of colour and looked at
+within the areas that truth paints in one colour, less two pixels along their edges.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from scipy import ndimage
+
+import ganvas
+from _contestant import write_json
+from ganvas.config import TranslateRecipe, load_recipe
+from ganvas.data.pairs import open_pairs
+from ganvas.metrics.intervals import mean_interval
+from ganvas.model_file import TranslateHeader
+from ganvas.pictures import Pixels
+
+Mask = npt.NDArray[np.bool_]
+LEAST_PIXELS = 40  # of an area without its edges
+LINE = 40  # of 255: darker in every channel is a line, not paint
+PAPER = 24  # of 255: nearer to white in every channel is unpainted
+COLUMNS = {
+    "unevenness": "unevenness, of 255",
+    "unpainted": "left white",
+    "run_out": "paper painted",
+}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("models", nargs="+", help="names of shipped models, runs or files")
+    parser.add_argument("--data", default="", help="pairs; default: the emoji")
+    parser.add_argument("--json", type=Path)
+    options = parser.parse_args()
+    result = {Path(name).name: measured(name, options.data) for name in options.models}
+    print(table(result))
+    write_json(options.json, result)
+
+
+def measured(name: str, data: str) -> dict[str, Any]:
+    """Means over the held-out pictures with their intervals."""
+    model = ganvas.load(name)
+    header = model.header
+    assert isinstance(header, TranslateHeader), f"'{name}' translates no pictures"
+    recipe = load_recipe(header.recipe, [f"data.size={header.size}", f"data.path='{data}'"], of=TranslateRecipe)
+    pairs = open_pairs(recipe.data, "test", side=header.size)
+    found: dict[str, list[float]] = {key: [] for key in COLUMNS}
+    for source, target in zip(np.moveaxis(pairs.sources, 1, -1), np.moveaxis(pairs.targets, 1, -1), strict=True):
+        for key, value in defects(model.translate_array(source), target).items():
+            found[key].append(value)
+    intervals = {key: mean_interval(values) for key, values in found.items()}
+    return {"images_seen": header.images_seen, "pairs": len(pairs)} | {
+        key: [each.mean, each.low, each.high] for key, each in intervals.items()
+    }
+
+
+def defects(drawn: Pixels, target: Pixels) -> dict[str, float]:
+    """Of two pictures (H, W, 3), for whichever of these there are such areas:
+
+    - ``unevenness``: the root of the summed variances of red, green and blue within an area, of 255, averaged over
+      painted areas by their size;
+    - ``unpainted``: the share of coloured areas that is drawn white;
+    - ``run_out``: the share of the white around the drawing that is not.
+    """
+    colour = drawn.astype(float)
+    white = (255 - colour).max(axis=2) <= PAPER
+    uneven, sizes, coloured, paper = [], [], [], []
+    for area, true_colour in flat_areas(target):
+        if (255 - true_colour.astype(int)).max() <= PAPER and _touches_border(area):
+            paper.append(area)
+            continue
+        uneven.append(np.sqrt(colour[area].var(axis=0).sum()))
+        sizes.append(area.sum())
+        if (255 - true_colour.astype(int)).max() > PAPER:
+            coloured.append(area)
+    found = {}
+    if sizes:
+        found["unevenness"] = float(np.average(uneven, weights=sizes))
+    if coloured:
+        found["unpainted"] = float(white[np.any(coloured, axis=0)].mean())
+    if paper:
+        found["run_out"] = float((~white)[np.any(paper, axis=0)].mean())
+    return found
+
+
+def flat_areas(target: Pixels) -> list[tuple[Mask, Pixels]]:
+    """The connected areas of exactly one colour without their outermost two pixels, and the colours; lines are none."""
+    codes = target.astype(np.int64) @ (1 << np.array([16, 8, 0]))
+    areas = []
+    for code in np.unique(codes):
+        colour = target[codes == code][0]
+        if colour.max() < LINE:
+            continue
+        labelled, count = ndimage.label(codes == code)
+        for number in range(1, count + 1):
+            # The picture's border is no edge of an area.
+            inner = ndimage.binary_erosion(labelled == number, iterations=2, border_value=1)
+            if inner.sum() >= LEAST_PIXELS:
+                areas.append((inner, colour))
+    return areas
+
+
+def _touches_border(area: Mask) -> bool:
+    return bool(area[0].any() or area[-1].any() or area[:, 0].any() or area[:, -1].any())
+
+
+def table(result: dict[str, Any]) -> str:
+    """Means with 95% bootstrap intervals over the pictures."""
+    lines = ["| | images seen | " + " | ".join(COLUMNS.values()) + " |", "|---" * (len(COLUMNS) + 2) + "|"]
+    for name, values in result.items():
+        cells = [f"{values['images_seen']:,}", _cell(values["unevenness"], ".1f")]
+        cells += [_cell(values[key], ".2%") for key in ("unpainted", "run_out")]
+        lines.append(f"| {name} | " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+def _cell(interval: list[float], form: str) -> str:
+    mean, low, high = interval
+    return f"{mean:{form}} ({low:{form}} to {high:{form}})"
+
+
+if __name__ == "__main__":
+    main()
