@@ -20,6 +20,7 @@ import ganvas
 from _contestant import write_json
 from ganvas.config import TranslateRecipe, load_recipe
 from ganvas.data.pairs import open_pairs
+from ganvas.inference import model_name, resolve_model
 from ganvas.metrics.intervals import mean_interval
 from ganvas.model_file import TranslateHeader
 from ganvas.pictures import Pixels
@@ -28,6 +29,7 @@ Mask = npt.NDArray[np.bool_]
 LEAST_PIXELS = 40  # of an area without its edges
 LINE = 40  # of 255: darker in every channel is a line, not paint
 PAPER = 24  # of 255: nearer to white in every channel is unpainted
+COLOURED = 48  # of 255: a true colour further from white than this in some channel should not look unpainted
 COLUMNS = {
     "unevenness": "unevenness, of 255",
     "unpainted": "left white",
@@ -41,7 +43,7 @@ def main() -> None:
     parser.add_argument("--data", default="", help="pairs; default: the emoji")
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
-    result = {Path(name).name: measured(name, options.data) for name in options.models}
+    result = {model_name(resolve_model(name)): measured(name, options.data) for name in options.models}
     print(table(result))
     write_json(options.json, result)
 
@@ -57,8 +59,11 @@ def measured(name: str, data: str) -> dict[str, Any]:
     for source, target in zip(np.moveaxis(pairs.sources, 1, -1), np.moveaxis(pairs.targets, 1, -1), strict=True):
         for key, value in defects(model.translate_array(source), target).items():
             found[key].append(value)
+    if not all(found.values()):
+        raise SystemExit(f"{pairs.source}: no areas of one colour, nothing to measure")
     intervals = {key: mean_interval(values) for key, values in found.items()}
-    return {"images_seen": header.images_seen, "pairs": len(pairs)} | {
+    counts = {key: len(values) for key, values in found.items()}
+    return {"images_seen": header.images_seen, "pairs": len(pairs), "pairs_with": counts} | {
         key: [each.mean, each.low, each.high] for key, each in intervals.items()
     }
 
@@ -70,6 +75,8 @@ def defects(drawn: Pixels, target: Pixels) -> dict[str, float]:
       painted areas by their size;
     - ``unpainted``: the share of coloured areas that is drawn white;
     - ``run_out``: the share of the white around the drawing that is not.
+
+    Dark areas are left out: in a drawing they cannot be told from lines.
     """
     colour = drawn.astype(float)
     white = (255 - colour).max(axis=2) <= PAPER
@@ -80,7 +87,7 @@ def defects(drawn: Pixels, target: Pixels) -> dict[str, float]:
             continue
         uneven.append(np.sqrt(colour[area].var(axis=0).sum()))
         sizes.append(area.sum())
-        if (255 - true_colour.astype(int)).max() > PAPER:
+        if (255 - true_colour.astype(int)).max() > COLOURED:
             coloured.append(area)
     found = {}
     if sizes:

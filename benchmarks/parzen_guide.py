@@ -3,7 +3,7 @@
     python benchmarks/parzen_guide.py --data MNIST --json docs/results/parzen-guide.json
 
 1,000 training digits a class take the place of drawn ones: untouched, each averaged with the training digit nearest to
-it, and blurred. Measured as `ganvas evaluate` measures models, sigma chosen by 1,000 other training digits.
+it, and blurred. Measured by the metrics of `ganvas evaluate`, sigma chosen by 1,000 other training digits.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ def measured(data: Path, seed: int) -> dict[str, Any]:
     real = digits[chosen]
     rows = {
         "real digits": real,
-        "each averaged with its nearest": _averaged(digits, chosen),
+        "each averaged with its nearest": _averaged(digits, chosen, rest),
         f"each blurred by {BLUR[0]:g}, {BLUR[1]:g}, {BLUR[2]:g} both ways": _blurred(real),
     }
     test_digits = torch.from_numpy(np.moveaxis(test.images, -1, 1))
@@ -66,15 +66,16 @@ def measured(data: Path, seed: int) -> dict[str, Any]:
     return {"seed": seed, "rows": found}
 
 
-def _averaged(digits: Tensor, chosen: np.ndarray) -> Tensor:
-    """Each of the chosen with the nearest of all other training digits, rounded: (N, 1, S, S) uint8."""
+def _averaged(digits: Tensor, chosen: np.ndarray, among: np.ndarray) -> Tensor:
+    """Each of the chosen with the nearest other one of ``among``, rounded: (N, 1, S, S) uint8."""
     flat = digits.flatten(1).float()
+    others = flat[among]
     nearest = []
     for part in np.array_split(chosen, 20):
-        distances = squared_distances(flat[part], flat)
-        distances[torch.arange(len(part)), part] = torch.inf
-        nearest.append(distances.argmin(1))
-    return ((digits[chosen].float() + digits[torch.cat(nearest)].float()) / 2).round().byte()
+        distances = squared_distances(flat[part], others)
+        distances[torch.from_numpy(part[:, None] == among)] = torch.inf
+        nearest.append(among[distances.argmin(1)])
+    return ((digits[chosen].float() + digits[np.concatenate(nearest)].float()) / 2).round().byte()
 
 
 def _blurred(digits: Tensor) -> Tensor:

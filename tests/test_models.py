@@ -82,7 +82,7 @@ def test_dropout_of_maxout_fires_in_training_mode_alone() -> None:
 
 
 def test_dropout_of_affine_pieces_is_of_what_the_layers_get() -> None:
-    """Goodfellow et al. 2013, section 2: the mask comes right before the weights, never before the maximum."""
+    """Goodfellow et al. 2013: the mask comes right before the weights, never before the maximum."""
     layer, inputs = Maxout(dense(6, 12), 3, "none", dropout=0.5), torch.randn(5, 6)
     torch.manual_seed(0)
     masked = torch.nn.functional.dropout(inputs, 0.5)

@@ -203,6 +203,21 @@ def test_extras_train_both_networks(extra: str) -> None:
         assert (wanted in losses) == (wanted in extra or wanted.replace("_", " ") in extra)
 
 
+def test_gradient_matching_alone_moves_the_generator() -> None:
+    objective = {"kind": "l1", "l1_weight": 0.0}
+    for weight, moves in ((0.0, False), (50.0, True)):
+        task = make_task(make_recipe(objective=objective | {"gradient_matching": weight}))
+        before = [p.detach().clone() for p in task.generator.parameters()]
+        task.step(*make_batch(), 0)
+        assert any(not torch.equal(a, b) for a, b in zip(before, task.generator.parameters(), strict=True)) == moves
+
+
+@pytest.mark.parametrize("kind", ["gan", "cgan"])
+def test_objective_without_a_distance_has_no_gradient_matching(kind: str) -> None:
+    task = make_task(make_recipe(objective={"kind": kind, "gradient_matching": 50.0}))
+    assert "gradient_matching" not in task.step(*make_batch(), 0)
+
+
 def test_label_map_trains_spade_blocks() -> None:
     recipe = make_recipe(data={"source": "labels", "palette": "camvid", "ignore": 11}, generator={"norm": "spade"})
     task = make_task(recipe, source=MAP)

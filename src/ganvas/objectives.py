@@ -80,9 +80,9 @@ def wrong_label_loss(kind: Adversarial, real: Tensor, wrong: Tensor) -> Tensor:
 def gradient_matching(drawn: Tensor, target: Tensor) -> Tensor:
     """Mean absolute difference of horizontal and vertical differences, summed over four scales: a scalar.
 
-    Li & Snavely 2018, eq. 4, on pictures (N, C, H, W) in place of log depths: scale k takes every 2^k-th pixel. A
-    picture that is wrong by one colour all over has no such difference, one that is wrong by two has it along the
-    border between them: what L1 alone does not mind.
+    After Li & Snavely 2018, eq. 4, on pictures (N, C, H, W) in place of log depths: scale k takes every 2^k-th pixel.
+    Each scale is divided by its own number of pixels, so that the coarse ones, which see blotches, weigh as much as the
+    fine ones. Of two answers that are equally far off, which L1 cannot tell apart, the one in two colours costs more.
     """
     residual = drawn - target
     scales = [residual[..., :: 2**k, :: 2**k] for k in range(4)]

@@ -99,7 +99,9 @@ class TranslateObjective(Settings):
     l1_weight: float = Field(100.0, ge=0)
     gan_weight: float = Field(1.0, ge=0)
     gradient_matching: float = Field(
-        0.0, ge=0, description="weight of the L1 of differences between pixels, at four scales (Li & Snavely 2018)"
+        0.0,
+        ge=0,
+        description="beside l1 or l2: weight of the L1 of pixels' differences at four scales (Li & Snavely 2018)",
     )
     feature_matching: float = Field(0.0, ge=0, description="weight of the L1 of D's features (Wang et al. 2018)")
     halve_discriminator: bool = Field(False, description="half of D's loss, to slow D down")

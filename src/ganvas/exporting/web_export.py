@@ -29,7 +29,7 @@ PAGE = Path(ganvas.__file__).parent / "studio" / "static"
 MANIFEST = "models.json"
 FORMAT = 1
 PROBED = 32
-NEWEST_OPSET = 26  # of what the page's onnxruntime-web (web/package.json) loads
+NEWEST_OPSET = 26  # that onnxruntime-web 1.30, the page's runtime, loads
 # The page's own files and requests only. Frames cannot be forbidden here: that takes a header of the host.
 CSP = (
     "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; worker-src 'self'; connect-src 'self'; "

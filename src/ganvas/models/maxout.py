@@ -17,7 +17,7 @@ class Maxout(nn.Module):
     """max over ``pieces`` of one Dense of units*pieces, reshaped to (pieces, units).
 
     ``activation="none"``: affine pieces, Goodfellow et al. 2013, eq. 1; dropout, in training mode, is of what the Dense
-    layer gets, never of what the maximum gets (section 2 there). ``activation="relu"``: ReLU and dropout on the Dense
+    layer gets, never of what the maximum gets (ibid.). ``activation="relu"``: ReLU and dropout on the Dense
     output before the maximum, as the course has it.
 
     Args:
@@ -80,8 +80,8 @@ class MaxoutDiscriminator(nn.Module):
 
     def score(self, features: Tensor, labels: Tensor) -> Tensor:
         """Logits (N,) of pictures with these :meth:`features` under these labels (N,)."""
-        h = self.joint(torch.cat([features, self.label(labels)], dim=1))
-        logits: Tensor = self.output(self.dropout(h)).squeeze(1)
+        h = self.dropout(self.joint(torch.cat([features, self.label(labels)], dim=1)))
+        logits: Tensor = self.output(h).squeeze(1)
         if self.projection is not None:
             logits = logits + (self.projection(labels) * h).sum(1)
         return logits

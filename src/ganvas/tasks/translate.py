@@ -111,12 +111,12 @@ class TranslateTask(Task):
         if "l1" in objective.kind or objective.kind == "l2":
             distance = F.mse_loss(leaf, y) if objective.kind == "l2" else F.l1_loss(leaf, y)
             losses[objective.kind[:2]] = distance.detach()
-            (gradient,) = torch.autograd.grad(objective.l1_weight * distance, leaf)
-            upstream = upstream + gradient
-        if objective.gradient_matching:
-            difference = objectives.gradient_matching(leaf, y)
-            losses["gradient_matching"] = difference.detach()
-            (gradient,) = torch.autograd.grad(objective.gradient_matching * difference, leaf)
+            total = objective.l1_weight * distance
+            if objective.gradient_matching:
+                difference = objectives.gradient_matching(leaf, y)
+                losses["gradient_matching"] = difference.detach()
+                total = total + objective.gradient_matching * difference
+            (gradient,) = torch.autograd.grad(total, leaf)
             upstream = upstream + gradient
         assert isinstance(upstream, Tensor)
         self.update_in_backward("generator", fake, upstream.to(fake.dtype), images_seen)
