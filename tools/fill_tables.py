@@ -58,6 +58,7 @@ TABLES: dict[str, Callable[[dict[str, Any]], str]] = {
     "export:pictures": export_quality.pictures,
     "flat-areas": flat_areas.table,
     "hints": hints.table,
+    "hints-matching-from-the-start": hints.table,
     "parzen-guide": parzen_guide.table,
     "pix2pix-loss-curves": pix2pix_loss_curves.printed,
     "pix2pix-step": pix2pix_step.printed,
