@@ -18,12 +18,11 @@ from scipy import ndimage
 
 import ganvas
 from _contestant import write_json
-from ganvas.config import TranslateRecipe, load_recipe
-from ganvas.data.pairs import open_pairs
 from ganvas.inference import model_name, resolve_model
 from ganvas.metrics.intervals import mean_interval
 from ganvas.model_file import TranslateHeader
 from ganvas.pictures import Pixels
+from hints import held_out
 
 Mask = npt.NDArray[np.bool_]
 LEAST_PIXELS = 40  # of an area without its edges
@@ -53,8 +52,7 @@ def measured(name: str, data: str) -> dict[str, Any]:
     model = ganvas.load(name)
     header = model.header
     assert isinstance(header, TranslateHeader), f"'{name}' translates no pictures"
-    recipe = load_recipe(header.recipe, [f"data.size={header.size}", f"data.path='{data}'"], of=TranslateRecipe)
-    pairs = open_pairs(recipe.data, "test", side=header.size)
+    pairs = held_out(header, data)
     found: dict[str, list[float]] = {key: [] for key in COLUMNS}
     for source, target in zip(np.moveaxis(pairs.sources, 1, -1), np.moveaxis(pairs.targets, 1, -1), strict=True):
         for key, value in defects(model.translate_array(source), target).items():

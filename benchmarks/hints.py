@@ -45,7 +45,7 @@ def main() -> None:
     options = parser.parse_args()
     rows: dict[str, Any] = {}
     generator, header = _load(options.model)
-    pairs = _held_out(header, options.data)
+    pairs = held_out(header, options.data)
     drawn: dict[str, Tensor] = {}
     if options.without:
         plain, plain_header = _load(options.without)
@@ -120,7 +120,7 @@ def _load(name: str) -> tuple[torch.nn.Module, TranslateHeader]:
     return generator, header
 
 
-def _held_out(header: TranslateHeader, path: str) -> PairImages:
+def held_out(header: TranslateHeader, path: str) -> PairImages:
     recipe = load_recipe(header.recipe, [f"data.size={header.size}", f"data.path='{path}'"], of=TranslateRecipe)
     return open_pairs(recipe.data, "test", side=header.size)
 

@@ -74,7 +74,7 @@ def _averaged(digits: Tensor, chosen: np.ndarray, among: np.ndarray) -> Tensor:
     for part in np.array_split(chosen, 20):
         distances = squared_distances(flat[part], others)
         distances[torch.from_numpy(part[:, None] == among)] = torch.inf
-        nearest.append(among[distances.argmin(1)])
+        nearest.append(among[distances.argmin(1).numpy()])
     return ((digits[chosen].float() + digits[np.concatenate(nearest)].float()) / 2).round().byte()
 
 

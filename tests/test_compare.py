@@ -212,6 +212,12 @@ def test_seeds_of_other_training_data_are_another_row(make: Maker, three: tuple[
     assert [row.name for row in found.rows] == ["plain-seed0", "plain-others"]
 
 
+def test_a_shipped_model_is_told_by_its_place_in_the_package(places: Path) -> None:
+    found = compare(["sketch2color"], data=str(places / "pairs"), pictures=1)
+    (run,) = json.loads(to_json(found))["rows"][0]["runs"]
+    assert run["file"] == "ganvas/weights/sketch2color.safetensors"
+
+
 def test_names_that_are_no_text_are_written_as_escapes(
     three: tuple[str, str, str], places: Path, tmp_path: Path
 ) -> None:

@@ -239,6 +239,11 @@ def test_page_of_recipes_lists_every_key_with_its_default_and_no_other(page: str
         assert (values or {told[key]}) == defaults, key
 
 
+def test_results_name_no_place_of_the_machine_that_made_them() -> None:
+    for path in sorted((ROOT / "docs" / "results").iterdir()):
+        assert not re.findall(r"""(?<=["'\s=])/[A-Za-z][\w./-]*""", path.read_text("utf-8")), path.name
+
+
 def test_page_of_digits_tells_the_classifier_as_it_is() -> None:
     from importlib import resources
 

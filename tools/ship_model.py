@@ -125,7 +125,8 @@ def head(name: str, run: Path, recipe: Recipe, target: Path, level: int) -> str:
         fingerprint=header.data.fingerprint,
         images=header.images_seen,
         total=total,
-        stopped=f"; the run was stopped early, at {end:,}" if end < total else "",
+        stopped=(f"; the run was stopped early, at {end:,}" if end < total else "")
+        + (f"; it went on from `{recipe.init.model}`, whose images are not counted" if recipe.init.model else ""),
         seconds=max(tick["seconds"] for tick in stats if tick["images"] <= header.images_seen),
         processor=environment["processor"],
         threads=environment["threads"],

@@ -81,12 +81,13 @@ def gradient_matching(drawn: Tensor, target: Tensor) -> Tensor:
     """Mean absolute difference of horizontal and vertical differences, summed over four scales: a scalar.
 
     After Li & Snavely 2018, eq. 4, on pictures (N, C, H, W) in place of log depths: scale k takes every 2^k-th pixel.
+    Sides are more than 8 pixels.
     Each scale is divided by its own number of pixels, so that the coarse ones, which see blotches, weigh as much as the
     fine ones. Of two answers that are equally far off, which L1 cannot tell apart, the one in two colours costs more.
     """
     residual = drawn - target
     scales = [residual[..., :: 2**k, :: 2**k] for k in range(4)]
-    return torch.stack([r.diff(dim=d).abs().mean() for r in scales for d in (-2, -1) if r.shape[d] > 1]).sum()
+    return torch.stack([r.diff(dim=d).abs().mean() for r in scales for d in (-2, -1)]).sum()
 
 
 def accuracy(kind: Adversarial, real: Tensor, fake: Tensor) -> tuple[Tensor, Tensor]:

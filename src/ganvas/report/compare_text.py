@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shlex
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from ganvas import __version__
@@ -20,6 +21,7 @@ AIM_IN_WORDS = {
     "truth": "nearer to the true pictures is better",
 }
 TRUE_PICTURES = "true pictures"
+PACKAGE = Path(__file__).parents[1]
 
 
 def to_markdown(compared: Compared) -> str:
@@ -126,7 +128,7 @@ def _json_row(row: Row, scores: Mapping[str, Score]) -> dict[str, Any]:
         "runs": [
             {
                 "given": entry.given,
-                "file": str(entry.path),
+                "file": _file(entry.path),
                 "recipe": entry.header.recipe,
                 "seed": entry.recipe.train.seed if entry.recipe is not None else None,
                 "images_seen": entry.header.images_seen,
@@ -137,6 +139,11 @@ def _json_row(row: Row, scores: Mapping[str, Score]) -> dict[str, Any]:
             for index, entry in enumerate(row.entries)
         ],
     }
+
+
+def _file(path: Path) -> str:
+    """As it was given; of a shipped model within the package, which lies elsewhere on every machine."""
+    return path.relative_to(PACKAGE.parent).as_posix() if path.is_relative_to(PACKAGE) else str(path)
 
 
 def _json_score(score: Score) -> dict[str, Any]:

@@ -1,0 +1,29 @@
+"""The benchmark of what the Parzen log-likelihood rewards: what it does to digits."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import torch
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "benchmarks"))
+import parzen_guide
+
+
+def test_each_is_averaged_with_the_nearest_other_one_that_may_be_taken() -> None:
+    digits = torch.tensor([0, 10, 4, 100, 80], dtype=torch.uint8).view(5, 1, 1, 1).expand(5, 1, 2, 2)
+    # Nearest to 0 is 4, which is kept out; to 100 it is 80.
+    averaged = parzen_guide._averaged(digits, np.array([0, 3]), np.array([0, 1, 3, 4]))
+    assert averaged[:, 0, 0, 0].tolist() == [5, 90]
+    assert averaged.shape == (2, 1, 2, 2)
+    assert averaged.dtype == torch.uint8
+
+
+def test_a_dot_is_blurred_both_ways() -> None:
+    dot = torch.zeros(1, 1, 5, 5, dtype=torch.uint8)
+    dot[0, 0, 2, 2] = 100
+    blurred = parzen_guide._blurred(dot)[0, 0]
+    assert blurred[1:4, 1:4].tolist() == [[1, 8, 1], [8, 64, 8], [1, 8, 1]]
+    assert int(blurred.sum()) == 100
