@@ -1,4 +1,4 @@
-"""How evenly models paint what is of one colour in the true picture, how much they leave white, and what runs out.
+"""How evenly models paint what is of one colour in the true picture, how much they leave white, what runs out, and L1.
 
     python benchmarks/flat_areas.py sketch2color runs/other --json docs/results/flat-areas.json
 
@@ -30,6 +30,7 @@ LINE = 40  # of 255: darker in every channel is a line, not paint
 PAPER = 24  # of 255: nearer to white in every channel is unpainted
 COLOURED = 48  # of 255: a true colour further from white than this in some channel should not look unpainted
 COLUMNS = {
+    "l1": "L1",
     "unevenness": "unevenness, of 255",
     "unpainted": "left white",
     "run_out": "paper painted",
@@ -55,7 +56,10 @@ def measured(name: str, data: str) -> dict[str, Any]:
     pairs = held_out(header, data)
     found: dict[str, list[float]] = {key: [] for key in COLUMNS}
     for source, target in zip(np.moveaxis(pairs.sources, 1, -1), np.moveaxis(pairs.targets, 1, -1), strict=True):
-        for key, value in defects(model.translate_array(source), target).items():
+        drawn = model.translate_array(source)
+        # In units of pictures in [-1, 1], as everywhere.
+        found["l1"].append(float(np.abs(drawn.astype(float) - target).mean() / 127.5))
+        for key, value in defects(drawn, target).items():
             found[key].append(value)
     if not all(found.values()):
         raise SystemExit(f"{pairs.source}: no areas of one colour, nothing to measure")
@@ -122,7 +126,7 @@ def table(result: dict[str, Any]) -> str:
     """Means with 95% bootstrap intervals over the pictures."""
     lines = ["| | images seen | " + " | ".join(COLUMNS.values()) + " |", "|---" * (len(COLUMNS) + 2) + "|"]
     for name, values in result.items():
-        cells = [f"{values['images_seen']:,}", _cell(values["unevenness"], ".1f")]
+        cells = [f"{values['images_seen']:,}", _cell(values["l1"], ".4f"), _cell(values["unevenness"], ".1f")]
         cells += [_cell(values[key], ".2%") for key in ("unpainted", "run_out")]
         lines.append(f"| {name} | " + " | ".join(cells) + " |")
     return "\n".join(lines)

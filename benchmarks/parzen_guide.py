@@ -3,7 +3,8 @@
     python benchmarks/parzen_guide.py --data MNIST --json docs/results/parzen-guide.json
 
 1,000 training digits a class take the place of drawn ones: untouched, each averaged with the training digit nearest to
-it, and blurred. Measured by the metrics of `ganvas evaluate`, sigma chosen by 1,000 other training digits.
+it, some of them averaged with their nearest four (averaged_digits.py), and blurred. Measured by the metrics of
+`ganvas evaluate`, sigma chosen by 1,000 other training digits.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from scipy import ndimage
 from torch import Tensor
 
 from _contestant import write_json
+from averaged_digits import SHARE, partly_averaged
 from ganvas.data.idx import read_idx_folder
 from ganvas.metrics.digit_classifier import load_digit_classifier
 from ganvas.metrics.manifolds import neighbourhoods, squared_distances
@@ -49,6 +51,7 @@ def measured(data: Path, seed: int) -> dict[str, Any]:
     rows = {
         "real digits": real,
         "each averaged with its nearest": _averaged(digits, chosen, rest),
+        f"{SHARE:.0%} averaged with their nearest four": _partly_averaged(digits, train.labels, chosen, rest, seed),
         f"each blurred by {BLUR[0]:g}, {BLUR[1]:g}, {BLUR[2]:g} both ways": _blurred(real),
     }
     test_digits = torch.from_numpy(np.moveaxis(test.images, -1, 1))
@@ -76,6 +79,12 @@ def _averaged(digits: Tensor, chosen: np.ndarray, among: np.ndarray) -> Tensor:
         distances[torch.from_numpy(part[:, None] == among)] = torch.inf
         nearest.append(among[distances.argmin(1).numpy()])
     return ((digits[chosen].float() + digits[np.concatenate(nearest)].float()) / 2).round().byte()
+
+
+def _partly_averaged(digits: Tensor, labels: np.ndarray, chosen: np.ndarray, among: np.ndarray, seed: int) -> Tensor:
+    changed = torch.empty_like(digits)
+    changed[among] = partly_averaged(digits[among], torch.from_numpy(labels[among]), SHARE, seed)
+    return changed[chosen]
 
 
 def _blurred(digits: Tensor) -> Tensor:

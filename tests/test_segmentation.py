@@ -298,6 +298,8 @@ def test_segmenter_paints_maps_as_a_translator(streets: Path, segmenter: Path) -
         ("data.target=picture", "from picture to label map"),
         ("generator.norm=spade", "has to find"),
         ("data.vary_lines=true", "leave them out"),
+        ("data.turn=10", "leave them out"),
+        ("data.zoom=0.1", "leave them out"),
         ("optimiser.discriminator.lr=1e-3", r"unknown key 'optimiser\.discriminator'"),
         ("validation.metric=l1", "validation.metric"),
     ],

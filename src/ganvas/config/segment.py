@@ -42,9 +42,10 @@ class SegmentRecipe(Recipe):
             raise Unfit(
                 "data.palette must name the classes of a label map: camvid, cityscapes or a CSV file", "unfit-palette"
             )
-        if data.labels or data.vary_lines:
+        if data.labels or data.vary_lines or data.turn or data.zoom:
             raise Unfit(
-                "data.labels and data.vary_lines are not for segmenters: leave them out", "unfit-segmenter-data"
+                "data.labels, data.vary_lines, data.turn and data.zoom are not for segmenters: leave them out",
+                "unfit-segmenter-data",
             )
         if self.generator.norm == "spade":
             raise Unfit(

@@ -47,6 +47,10 @@ class PairData(Settings):
     )
     jitter: bool = Field(True, description="enlarge by 286/256 and cut out a random square")
     flip: bool = Field(True, description="mirror half of the pairs")
+    turn: float = Field(0.0, ge=0, le=180, description="turn pairs by up to so many degrees either way while training")
+    zoom: float = Field(
+        0.0, ge=0, le=1, description="scale pairs by up to 1 plus this, or as much smaller, while training"
+    )
     vary_lines: bool = Field(False, description="of sketches: vary line weight, gaps and wobble while training")
     test_share: float = Field(0.1, ge=0, lt=1, description="held out by a hash of the name where no folder says so")
     cache_mb: int = Field(2_000, ge=0, description="decoded pictures beyond it lie in a mapped file, not in memory")

@@ -12,6 +12,7 @@ from ganvas import objectives
 from ganvas.config import HINT_CHANNELS, TranslateRecipe
 from ganvas.data.hints import random_hints, recoloured
 from ganvas.data.line_variation import vary_lines
+from ganvas.data.pairs.affine import turned_and_zoomed
 from ganvas.data.preparation import Preparation
 from ganvas.models import build_patch, build_translator
 from ganvas.tasks.augment import augment
@@ -137,10 +138,13 @@ class TranslateTask(Task):
         return self._adversarial_gradient(judged, leaf, losses, keep_graph=False)
 
     def _inputs(self, sources: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
-        """What G gets and what it is to draw: encoded, the lines varied, with hints, as the recipe says."""
+        """What G gets and what it is to draw: encoded, turned, the lines varied, with hints, as the recipe says."""
         x = self._encoded(self.source, sources)
         y = self._encoded(self.target, targets)
-        if self.recipe.data.vary_lines:
+        data = self.recipe.data
+        if data.turn or data.zoom:
+            x, y = turned_and_zoomed(x, y, data)
+        if data.vary_lines:
             x, y = vary_lines(x, y)
         if self.recipe.hints.enabled:
             hints = random_hints(y, self.recipe.hints)

@@ -29,7 +29,9 @@ log = logging.getLogger(__name__)
 
 _Assemble = Callable[[Pixels, Pixels], PairImages]
 # Settings that change no pixel of a pair that is listed.
-_NOT_OF_PIXELS = {"path", "layout", "size", "labels", "jitter", "flip", "vary_lines", "test_share", "cache_mb"}
+_NOT_OF_PIXELS = {"path", "layout", "size", "labels", "jitter", "flip", "turn", "zoom", "vary_lines", "test_share"} | {
+    "cache_mb"
+}
 
 
 def open_pairs(data: PairData, split: PairSplit, *, side: int | None = None, cache: Path | None = None) -> PairImages:
