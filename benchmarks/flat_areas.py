@@ -57,8 +57,7 @@ def measured(name: str, data: str) -> dict[str, Any]:
     found: dict[str, list[float]] = {key: [] for key in COLUMNS}
     for source, target in zip(np.moveaxis(pairs.sources, 1, -1), np.moveaxis(pairs.targets, 1, -1), strict=True):
         drawn = model.translate_array(source)
-        # In units of pictures in [-1, 1], as everywhere.
-        found["l1"].append(float(np.abs(drawn.astype(float) - target).mean() / 127.5))
+        found["l1"].append(l1(drawn, target))
         for key, value in defects(drawn, target).items():
             found[key].append(value)
     if not all(found.values()):
@@ -68,6 +67,11 @@ def measured(name: str, data: str) -> dict[str, Any]:
     return {"images_seen": header.images_seen, "pairs": len(pairs), "pairs_with": counts} | {
         key: [each.mean, each.low, each.high] for key, each in intervals.items()
     }
+
+
+def l1(drawn: Pixels, target: Pixels) -> float:
+    """Of two pictures of 0 to 255, in units of pictures in [-1, 1] as everywhere."""
+    return float(np.abs(drawn.astype(float) - target).mean() / 127.5)
 
 
 def defects(drawn: Pixels, target: Pixels) -> dict[str, float]:

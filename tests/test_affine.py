@@ -74,11 +74,22 @@ def test_label_maps_keep_whole_classes_and_paper_stays_white_outside() -> None:
     ids = torch.randint(0, 3, (PICTURES, SIDE, SIDE))
     maps = torch.nn.functional.one_hot(ids, 3).permute(0, 3, 1, 2).float()
     white = torch.ones(PICTURES, 3, SIDE, SIDE)
-    settings = PairData(turn=45.0, zoom=1.0, source="labels", palette="camvid")
+    settings = PairData(turn=45.0, zoom=0.5, source="labels", palette="camvid")
     sources, targets = turned_and_zoomed(maps, white, settings)
+    assert not torch.equal(sources, maps)
     assert set(sources.flatten().tolist()) == {0.0, 1.0}
     assert torch.equal(sources.sum(1), torch.ones(PICTURES, SIDE, SIDE))
     torch.testing.assert_close(targets, white)
+
+
+def test_maps_that_are_drawn_keep_their_colours() -> None:
+    torch.manual_seed(0)
+    painted = torch.tensor([-1.0, 0.25, 1.0])[torch.randint(0, 3, (PICTURES, 3, SIDE, SIDE))]
+    settings = PairData(turn=45.0, zoom=0.5, target="labels", palette="camvid")
+    sources, targets = turned_and_zoomed(painted, painted, settings)
+    assert set(targets.flatten().tolist()) == {-1.0, 0.25, 1.0}
+    # The picture beside it is interpolated.
+    assert len(sources.unique(sorted=False)) > 100  # type: ignore[no-untyped-call]
 
 
 @pytest.mark.parametrize("degrees", [math.nextafter(180, 181), -1.0])

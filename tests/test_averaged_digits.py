@@ -23,14 +23,18 @@ def test_averages_take_the_nearest_four_of_the_class() -> None:
     digits = values.view(-1, 1, 1, 1)
     means = [20, 20, 20, 30, 40, 50, 60, 70, 70, 70]
     expected = torch.tensor(means + [mean + 1 for mean in means], dtype=torch.uint8)
-    found = averaged_digits.partly_averaged(digits, labels, 0.5, seed=0).flatten()
-    changed = found != values
-    # Those in the middle of their neighbours are their own means.
-    alike = expected == values
-    assert torch.equal(found[changed], expected[changed])
-    assert 3 <= int((changed & ~alike).sum()) <= 9
-    assert torch.equal(averaged_digits.partly_averaged(digits, labels, 0.5, seed=0).flatten(), found)
-    assert not torch.equal(averaged_digits.partly_averaged(digits, labels, 0.5, seed=1).flatten(), found)
+
+    def averaged(share: float, seed: int = 0) -> torch.Tensor:
+        return averaged_digits.partly_averaged(digits, labels, share, seed).flatten()
+
+    assert torch.equal(averaged(0.0), values)
+    assert torch.equal(averaged(1.0), expected)
+    half = averaged(0.5)
+    assert not torch.equal(half, values)
+    assert not torch.equal(half, expected)
+    assert torch.equal(half[half != values], expected[half != values])
+    assert torch.equal(averaged(0.5), half)
+    assert not torch.equal(averaged(0.5, seed=1), half)
 
 
 def test_script_writes_a_set_whose_test_digits_are_untouched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -204,6 +204,20 @@ def test_extras_train_both_networks(extra: str) -> None:
         assert (wanted in losses) == (wanted in extra or wanted.replace("_", " ") in extra)
 
 
+@pytest.mark.parametrize("setting", [{"turn": 30.0}, {"zoom": 0.5}])
+def test_each_of_turn_and_zoom_moves_both_sides_before_dabs_are_laid(setting: dict[str, float]) -> None:
+    task = make_task(make_recipe(data=setting, hints={"enabled": True, "none_share": 0.0, "most_pixels": 1}))
+    sources, targets, _ = make_batch()
+    # Dabs of one pixel have the colour that lies under them: in the pair as it was moved.
+    torch.manual_seed(4)
+    x, y = task._inputs(sources, targets)
+    for moved, still in ((x[:, :3], PLAIN.encode(sources)), (y, PLAIN.encode(targets))):
+        assert (moved - still).abs().mean() > 0.1
+    dabbed = (x[:, 6:] > 0).expand_as(y)
+    assert dabbed.any()
+    torch.testing.assert_close(x[:, 3:6][dabbed], y[dabbed])
+
+
 def test_gradient_matching_alone_moves_the_generator() -> None:
     objective = {"kind": "l1", "l1_weight": 0.0}
     for weight, moves in ((0.0, False), (50.0, True)):

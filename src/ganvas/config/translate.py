@@ -49,7 +49,7 @@ class PairData(Settings):
     flip: bool = Field(True, description="mirror half of the pairs")
     turn: float = Field(0.0, ge=0, le=180, description="turn pairs by up to so many degrees either way while training")
     zoom: float = Field(
-        0.0, ge=0, le=1, description="scale pairs by up to 1 plus this, or as much smaller, while training"
+        0.0, ge=0, le=0.5, description="scale pairs by up to 1 plus this, or as much smaller, while training"
     )
     vary_lines: bool = Field(False, description="of sketches: vary line weight, gaps and wobble while training")
     test_share: float = Field(0.1, ge=0, lt=1, description="held out by a hash of the name where no folder says so")

@@ -209,7 +209,7 @@ def _advice(recipe: TranslateRecipe) -> dict[str, str]:
         "D too strong": calmer,
         "G collapsed": f"objective.l1_weight up (now {objective.l1_weight:g}, of kind {objective.kind}), "
         "lower learning rates, and `ganvas data preview`: sources that are all alike cannot be told apart",
-        "overfitting": "more pairs, data.jitter and data.flip on, data.turn and data.zoom up, "
+        "overfitting": "more pairs, data.jitter and data.flip on, of drawings data.turn and data.zoom up, "
         f"a smaller generator.width, {stop}or an end where it is best (validation.patience_images)",
         "no learning": f"a higher optimiser.generator.lr (now {rates.generator.lr:g}), or a later fall of it "
         "(train.lr_decay_start_images, train.lr_decay_share)",
