@@ -14,12 +14,15 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import torch
 from scipy import ndimage
+from torch import Tensor
 
 import ganvas
 from _contestant import write_json
 from ganvas.inference import model_name, resolve_model
 from ganvas.metrics.intervals import mean_interval
+from ganvas.metrics.pictures import l1
 from ganvas.model_file import TranslateHeader
 from ganvas.pictures import Pixels
 from hints import held_out
@@ -57,7 +60,7 @@ def measured(name: str, data: str) -> dict[str, Any]:
     found: dict[str, list[float]] = {key: [] for key in COLUMNS}
     for source, target in zip(np.moveaxis(pairs.sources, 1, -1), np.moveaxis(pairs.targets, 1, -1), strict=True):
         drawn = model.translate_array(source)
-        found["l1"].append(l1(drawn, target))
+        found["l1"].append(float(l1(_batch(drawn), _batch(target))))
         for key, value in defects(drawn, target).items():
             found[key].append(value)
     if not all(found.values()):
@@ -67,11 +70,6 @@ def measured(name: str, data: str) -> dict[str, Any]:
     return {"images_seen": header.images_seen, "pairs": len(pairs), "pairs_with": counts} | {
         key: [each.mean, each.low, each.high] for key, each in intervals.items()
     }
-
-
-def l1(drawn: Pixels, target: Pixels) -> float:
-    """Of two pictures of 0 to 255, in units of pictures in [-1, 1] as everywhere."""
-    return float(np.abs(drawn.astype(float) - target).mean() / 127.5)
 
 
 def defects(drawn: Pixels, target: Pixels) -> dict[str, float]:
@@ -124,6 +122,10 @@ def flat_areas(target: Pixels) -> list[tuple[Mask, Pixels]]:
 
 def _touches_border(area: Mask) -> bool:
     return bool(area[0].any() or area[-1].any() or area[:, 0].any() or area[:, -1].any())
+
+
+def _batch(picture: Pixels) -> Tensor:
+    return torch.from_numpy(np.ascontiguousarray(picture)).movedim(-1, 0)[None]
 
 
 def table(result: dict[str, Any]) -> str:

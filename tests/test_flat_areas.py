@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "benchmarks"))
-from flat_areas import defects, l1
+from flat_areas import defects
 from ganvas.pictures import Pixels
 
 YELLOW, BLUE, WHITE = (250, 220, 40), (80, 160, 230), (255, 255, 255)
@@ -51,9 +51,3 @@ def test_dark_areas_are_not_judged(truth: Pixels) -> None:
     dark = truth.copy()
     dark[12:52, 12:52] = 20
     assert defects(truth, dark) == {"run_out": 0}
-
-
-def test_l1_of_black_and_white_is_the_width_of_the_range() -> None:
-    white, black = (np.full((4, 4, 3), value, np.uint8) for value in (255, 0))
-    assert l1(white, black) == l1(black, white) == 2
-    assert l1(white, white) == 0
