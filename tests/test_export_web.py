@@ -119,7 +119,7 @@ def test_a_model_s_manifest_says_how_a_picture_is_prepared(models: Path, tmp_pat
 def test_a_model_s_manifest_says_how_noise_is_drawn(models: Path, tmp_path: Path) -> None:
     export_web([models / "letters.safetensors"], tmp_path / "page")
     letters = manifest(tmp_path / "page")["letters"]
-    assert letters["sampling"] == {"latent": 100, "uniform": True, "value_range": [0.0, 1.0]}
+    assert letters["sampling"] == {"latent": 2_500, "uniform": True, "value_range": [0.0, 1.0]}
     assert letters["class_names"] == list("abcdefg")
     assert letters["translating"] is letters["source"] is None
     assert letters["examples"] == 0

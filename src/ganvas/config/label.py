@@ -17,29 +17,42 @@ class LabelData(Settings):
     channels: Literal[1, 3] = 1
 
 
-class DenseGenerator(Settings):
+class _FromNoise(Settings):
+    """What the generators of this task have in common."""
+
+    latent: int = Field(100, ge=1)
+
+    @property
+    def noise(self) -> int:
+        """How many numbers a picture is drawn from, its class aside."""
+        return self.latent
+
+
+class DenseGenerator(_FromNoise):
     """z -> 128 -> 256 -> 512 -> image (the course's GAN)."""
 
     network: Literal["dense"] = "dense"
-    latent: int = Field(100, ge=1)
 
 
-class DenseConditionalGenerator(Settings):
+class DenseConditionalGenerator(_FromNoise):
     """z -> 256, y -> 256, joint 512 -> image (the course's cGAN)."""
 
     network: Literal["dense-conditional"] = "dense-conditional"
-    latent: int = Field(100, ge=1)
 
 
-class PaperGenerator(Settings):
+class PaperGenerator(_FromNoise):
     """z -> 200, y -> 1000, joint 1200 -> image in [0, 1] (Mirza & Osindero 2014)."""
 
     network: Literal["paper"] = "paper"
-    latent: int = Field(100, ge=1)
     dropout: float = Field(0.5, ge=0, lt=1)
 
+    @property
+    def noise(self) -> int:
+        """z, and where units are dropped a number for each of the 1,200 joint inputs and of the 1,200 joint units."""
+        return self.latent + (2 * 1200 if self.dropout else 0)
 
-class ConvGenerator(Settings):
+
+class ConvGenerator(_FromNoise):
     """Convolutional, class-conditional; for 28, 32 and 64 pixels, grey or colour."""
 
     network: Literal["conv"] = "conv"

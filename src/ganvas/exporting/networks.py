@@ -2,7 +2,7 @@
 
 Written out instead of traced, as PyTorch's exporters fix what is to stay open: the batch, the height and width with the
 padding to a multiple, and the bottleneck that may or may not be a single pixel. That both say the same is measured
-with every export (:mod:`ganvas.exporting.agreement`). Dropout is off.
+with every export (:mod:`ganvas.exporting.agreement`). Dropout is off, but for the paper's, which is part of the noise.
 """
 
 from __future__ import annotations
@@ -54,14 +54,21 @@ def _(network: DenseGenerator, graph: Graph) -> str:
 
 @written.register
 def _(network: DenseConditionalGenerator, graph: Graph) -> str:
-    h = graph.add("Relu", _joined(network, graph))
+    both = _both(network, graph, graph.input("noise", ["batch", network.latent]))
+    h = graph.add("Relu", _dense(graph, "joint", network.joint, both))
     drawn = graph.add("Tanh", _dense(graph, "output", network.output, h))
     return _reshaped(graph, drawn, -1, *network.picture_shape)
 
 
 @written.register
 def _(network: PaperGenerator, graph: Graph) -> str:
-    h = graph.add("Relu", _joined(network, graph))
+    inputs, units = network.joint.in_features, network.joint.out_features
+    sizes = (network.latent, inputs, units) if network.dropout else (network.latent, 0, 0)
+    noise = graph.input("noise", ["batch", sum(sizes)])
+    noise, of_inputs, of_joint = graph.add_many("Split", 3, noise, graph.integers(*sizes), axis=1)
+    both = _dropped(graph, _both(network, graph, noise), of_inputs, network.dropout)
+    h = graph.add("Relu", _dense(graph, "joint", network.joint, both))
+    h = _dropped(graph, h, of_joint, network.dropout)
     drawn = graph.add("Sigmoid", _dense(graph, "output", network.output, h))
     return _reshaped(graph, drawn, -1, *network.picture_shape)
 
@@ -84,15 +91,22 @@ def _(network: ConvGenerator, graph: Graph) -> str:
     return graph.add("Tanh", _pixels_from_channels(graph, painted))
 
 
-def _joined(network: DenseConditionalGenerator | PaperGenerator, graph: Graph) -> str:
-    """The joint layer of noise and label, before its activation."""
-    noise = _dense(graph, "noise", network.noise, graph.input("noise", ["batch", network.latent]))
+def _both(network: DenseConditionalGenerator | PaperGenerator, graph: Graph, noise: str) -> str:
+    """What the joint layer gets: hidden units of the noise, and of the label."""
+    noise = _dense(graph, "noise", network.noise, noise)
     layer: LabelDense = network.label
     table = graph.weight("label.weight", layer.weight.t(), axis=1)
     looked_up = graph.add("Gather", table, graph.input("labels", ["batch"], TensorProto.INT64))
     label = graph.add("Add", looked_up, graph.weight("label.bias", layer.bias))
-    both = graph.add("Concat", graph.add("Relu", noise), graph.add("Relu", label), axis=1)
-    return _dense(graph, "joint", network.joint, both)
+    return graph.add("Concat", graph.add("Relu", noise), graph.add("Relu", label), axis=1)
+
+
+def _dropped(graph: Graph, h: str, chances: str, dropout: float) -> str:
+    if not dropout:
+        return h
+    kept = graph.add("GreaterOrEqual", chances, graph.floats("dropout", np.array(dropout)))
+    scaled = graph.add("Mul", h, graph.floats("dropout.scale", np.array(1 / (1 - dropout))))
+    return graph.add("Mul", scaled, graph.add("Cast", kept, to=TensorProto.FLOAT))
 
 
 def _modulated(graph: Graph, name: str, layer: Any, h: str, hidden: str, side: int) -> str:

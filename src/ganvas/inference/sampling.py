@@ -124,7 +124,7 @@ class Sampler:
             yield Drawing(self._draw(self._noise(random, CHUNK)[: len(labels)], labels), labels)
 
     def _noise(self, random: np.random.Generator, count: int) -> Floats:
-        shape = (count, self.header.generator.latent)
+        shape = (count, self.header.generator.noise)
         if self._uniform_noise:
             return random.random(shape, dtype=np.float32)
         return random.standard_normal(shape, dtype=np.float32)
@@ -134,7 +134,7 @@ class Sampler:
         return self.header.generator.network == "paper"
 
     def _draw(self, noise: Floats, labels: Indices) -> Pixels:
-        """Pictures (n, H, W, C) uint8 for noise (n, latent) and labels (n,), in whole chunks."""
+        """Pictures (n, H, W, C) uint8 for noise (n, noise) and labels (n,), in whole chunks."""
         chunks = []
         for start in range(0, len(labels), CHUNK):
             part = noise[start : start + CHUNK]
@@ -205,7 +205,7 @@ def _rows_by_label(images: Pixels, classes: int, names: Sequence[str] | None, sc
 
 
 def _interpolate(start: Floats, end: Floats, steps: int, *, straight: bool) -> Floats:
-    """``steps`` noises from ``start`` to ``end``, both (latent,).
+    """``steps`` noises from ``start`` to ``end``, both (noise,).
 
     Along the great circle (Shoemake 1985), as the middle of a straight line between Gaussian noises is shorter than
     any noise a generator has seen; straight for uniform noise, and between parallel noises, which span no circle.

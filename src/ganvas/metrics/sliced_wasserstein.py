@@ -168,7 +168,10 @@ class SlicedWasserstein:
         what = "between 7x7 patches of both sets' Laplacian pyramids, times 1,000"
         levels = {
             f"{NAME}_{level}": PictureMetric(
-                f"Patch distance, {level} pixels", "lower", 1, f"sliced Wasserstein {what}"
+                f"Patch distance, {level} pixels",
+                "lower",
+                1,
+                f"sliced Wasserstein {what}; the level of {level} pixels a side, the more the finer",
             )
             for level in sorted(self._true.levels)
         }

@@ -78,7 +78,9 @@ class DenseConditionalGenerator(nn.Module):
 class PaperGenerator(nn.Module):
     """Mirza & Osindero 2014, section 4.1: z -> 200, y -> 1000, joint 1200 -> (N, C, S, S) in [0, 1].
 
-    Noise is uniform on [0, 1); dropout follows both hidden layers, and is off outside training mode.
+    Noise is uniform on [0, 1). Dropout follows both hidden layers and never ends: trained with it, the generator takes
+    what it varies from the units that are dropped and overlooks z, so that without it each class has one picture. Which
+    units are dropped is therefore part of the noise, (N, latent + 1200 + 1200): where it is below ``dropout``.
     """
 
     value_range: ClassVar[tuple[float, float]] = (0.0, 1.0)
@@ -87,16 +89,20 @@ class PaperGenerator(nn.Module):
         super().__init__()
         self.latent = latent
         self.picture_shape = (channels, size, size)
+        self.dropout = dropout
         self.noise = dense(latent, 200)
         self.label = LabelDense(classes, 1000)
         self.joint = dense(1200, 1200)
         self.output = dense(1200, math.prod(self.picture_shape))
-        self.dropout = nn.Dropout(dropout)
 
     def forward(self, z: Tensor, labels: Tensor) -> Tensor:
+        z, of_inputs, of_joint = z.tensor_split((self.latent, self.latent + self.joint.in_features), dim=1)
         h = torch.cat([F.relu(self.noise(z)), F.relu(self.label(labels))], dim=1)
-        h = F.relu(self.joint(self.dropout(h)))
-        return torch.sigmoid(self.output(self.dropout(h))).view(-1, *self.picture_shape)
+        h = F.relu(self.joint(self._dropped(h, of_inputs)))
+        return torch.sigmoid(self.output(self._dropped(h, of_joint))).view(-1, *self.picture_shape)
+
+    def _dropped(self, h: Tensor, chances: Tensor) -> Tensor:
+        return h * (chances >= self.dropout).to(h.dtype) / (1 - self.dropout) if self.dropout else h
 
 
 class DenseDiscriminator(nn.Module):

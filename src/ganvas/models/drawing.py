@@ -14,11 +14,11 @@ def value_range(generator: nn.Module) -> tuple[float, float]:
 
 @torch.no_grad()
 def draw(generator: nn.Module, z: Tensor, labels: Tensor | None) -> Tensor:
-    """Pictures (N, C, S, S), float32 in [-1, 1], drawn in evaluation mode (no dropout).
+    """Pictures (N, C, S, S), float32 in [-1, 1], drawn in evaluation mode.
 
     Args:
         generator: any of :mod:`ganvas.models`; its training mode is as before afterwards.
-        z: noise (N, latent).
+        z: noise (N, noise).
         labels: classes (N,) int64, or None for a generator that takes none.
     """
     training = generator.training

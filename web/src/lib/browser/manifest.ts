@@ -34,6 +34,7 @@ export interface Translating {
 }
 
 export interface Sampling {
+  /** How many numbers a picture is drawn from. */
   latent: number;
   /** Noise uniform on [0, 1) instead of normal. */
   uniform: boolean;
