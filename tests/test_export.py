@@ -41,7 +41,7 @@ def exported(header: LabelHeader | TranslateHeader, made: nn.Module, opset: int 
     [
         label_header(config.DenseGenerator()),
         label_header(config.DenseConditionalGenerator(), channels=3),
-        label_header(config.PaperGenerator()),
+        label_header(config.PaperGenerator(dropout=0.2)),
         label_header(config.PaperGenerator(dropout=0)),
         label_header(config.ConvGenerator(width=8)),
         label_header(config.ConvGenerator(width=4), 64, 3),
@@ -53,7 +53,7 @@ def test_from_noise_it_draws_what_pytorch_draws(header: LabelHeader) -> None:
     other = exported(header, made)
     for count in (1, 5):
         # Centred where the paper's generator, alone in having any, draws the line of dropout.
-        z = torch.randn(count, header.generator.noise) + 0.5
+        z = torch.randn(count, header.generator.noise_length) + 0.5
         labels = torch.arange(count) + 2 if header.conditional else None
         found = made(z, labels)
         assert float(found.std()) > 0.05

@@ -76,23 +76,27 @@ def test_maxout_is_the_largest_piece_of_each_unit(activation: Activation) -> Non
 
 
 def test_units_that_the_paper_s_generator_drops_are_part_of_its_noise() -> None:
-    """Independently: without dropout, zeros where numbers are below a half and twice the rest elsewhere."""
-    settings = config.PaperGenerator()
+    """Independently: zeros where numbers are below the share, and elsewhere what keeps the mean."""
+    settings = config.PaperGenerator(dropout=0.2)
     generator: Any = build_generator(settings, **DIGITS)
-    z, labels = torch.rand(6, settings.noise), torch.arange(6)
+    z, labels = torch.rand(6, settings.noise_length), torch.arange(6)
     latent, of_inputs, of_joint = z[:, :100], z[:, 100:1300], z[:, 1300:]
     assert of_joint.shape == (6, 1200)
     both = torch.cat([generator.noise(latent).relu(), generator.label(labels).relu()], dim=1)
-    joint = generator.joint(torch.where(of_inputs < 0.5, 0.0, 2 * both)).relu()
-    expected = torch.sigmoid(generator.output(torch.where(of_joint < 0.5, 0.0, 2 * joint))).view(6, 1, 28, 28)
+    joint = generator.joint(torch.where(of_inputs < 0.2, 0.0, both / 0.8)).relu()
+    expected = torch.sigmoid(generator.output(torch.where(of_joint < 0.2, 0.0, joint / 0.8))).view(6, 1, 28, 28)
     for mode in (True, False):
         torch.testing.assert_close(generator.train(mode)(z, labels), expected)
 
 
 def test_the_paper_s_generator_without_dropout_draws_from_its_noise_alone() -> None:
     settings = config.PaperGenerator(dropout=0)
-    assert settings.noise == settings.latent == 100
-    assert build_generator(settings, **DIGITS)(torch.rand(2, 100), torch.arange(2)).shape == (2, 1, 28, 28)
+    assert settings.noise_length == settings.latent == 100
+    generator, labels = build_generator(settings, **DIGITS), torch.arange(2)
+    z = torch.rand(2, 100)
+    assert torch.equal(generator(z, labels), generator(z, labels))
+    with pytest.raises(RuntimeError, match="split"):
+        generator(torch.rand(2, 2_500), labels)
 
 
 def test_dropout_of_maxout_fires_in_training_mode_alone() -> None:
@@ -160,7 +164,7 @@ def test_drawn_pictures_have_the_shape_and_range_of_pictures(
 ) -> None:
     generator = build_generator(settings, classes=7, size=size, channels=channels)
     labels = None if isinstance(settings, config.DenseGenerator) else torch.arange(7)
-    pictures = draw(generator, torch.randn(7, settings.noise) * 3, labels)
+    pictures = draw(generator, torch.randn(7, settings.noise_length) * 3, labels)
     assert pictures.shape == (7, channels, size, size)
     assert pictures.dtype == torch.float32
     assert -1 <= float(pictures.min()) < float(pictures.max()) <= 1

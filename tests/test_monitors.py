@@ -147,7 +147,7 @@ def test_sources_all_alike_make_one_picture_which_is_told_once(
 
 def test_generator_without_noise_collapses(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def constant(task: LabelTask, count: int) -> torch.Tensor:
-        return torch.zeros(count, task.recipe.generator.noise)
+        return torch.zeros(count, task.recipe.generator.noise_length)
 
     monkeypatch.setattr(LabelTask, "draw_noise", constant)
     settings = ["train.total_images=160", "train.batch_size=20", "train.tick_images=20", "validation.every_images=40"]

@@ -20,10 +20,11 @@ class LabelData(Settings):
 class _FromNoise(Settings):
     """What the generators of this task have in common."""
 
+    network: str
     latent: int = Field(100, ge=1)
 
     @property
-    def noise(self) -> int:
+    def noise_length(self) -> int:
         """How many numbers a picture is drawn from, its class aside."""
         return self.latent
 
@@ -47,7 +48,7 @@ class PaperGenerator(_FromNoise):
     dropout: float = Field(0.5, ge=0, lt=1)
 
     @property
-    def noise(self) -> int:
+    def noise_length(self) -> int:
         """z, and where units are dropped a number for each of the 1,200 joint inputs and of the 1,200 joint units."""
         return self.latent + (2 * 1200 if self.dropout else 0)
 

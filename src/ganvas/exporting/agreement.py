@@ -117,7 +117,7 @@ def _read(header: TranslateHeader, path: Path) -> Pixels:
 
 
 def _noise(header: LabelHeader, count: int, random: torch.Generator) -> Tensor:
-    shape = (count, header.generator.noise)
+    shape = (count, header.generator.noise_length)
     if header.generator.network == "paper":
         return torch.rand(shape, generator=random)
     return torch.randn(shape, generator=random)

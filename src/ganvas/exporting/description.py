@@ -59,7 +59,7 @@ def sampling(header: LabelHeader | TranslateHeader) -> dict[str, Any] | None:
     if not isinstance(header, LabelHeader):
         return None
     return {
-        "latent": header.generator.noise,
+        "latent": header.generator.noise_length,
         "uniform": header.generator.network == "paper",
         "value_range": list(header.value_range),
     }

@@ -31,8 +31,8 @@ TIES = np.array([[0, 0, 1], [0, 1, 1], [1, 1, 0], [1, 0, 0]], dtype=np.float32)
 def written(network: nn.Module, graph: Graph) -> str:
     """Write ``network`` into ``graph`` and give back the name of its output.
 
-    Inputs are ``noise`` (batch, latent), or ``source`` (batch, channels, height, width) of any height and width, and
-    where the network takes a class ``labels`` (batch,) int64.
+    Inputs are ``noise`` (batch, noise_length), or ``source`` (batch, channels, height, width) of any height and width,
+    and where the network takes a class ``labels`` (batch,) int64.
 
     Raises:
         GanvasError: no generator, or one that cannot be exported yet.
@@ -62,13 +62,14 @@ def _(network: DenseConditionalGenerator, graph: Graph) -> str:
 
 @written.register
 def _(network: PaperGenerator, graph: Graph) -> str:
-    inputs, units = network.joint.in_features, network.joint.out_features
-    sizes = (network.latent, inputs, units) if network.dropout else (network.latent, 0, 0)
-    noise = graph.input("noise", ["batch", sum(sizes)])
-    noise, of_inputs, of_joint = graph.add_many("Split", 3, noise, graph.integers(*sizes), axis=1)
-    both = _dropped(graph, _both(network, graph, noise), of_inputs, network.dropout)
+    lengths = network.noise_lengths
+    noise = graph.input("noise", ["batch", sum(lengths)])
+    chances: list[str] = []
+    if network.dropout:
+        noise, *chances = graph.add_many("Split", len(lengths), noise, graph.integers(*lengths), axis=1)
+    both = _dropped(graph, network.dropout, _both(network, graph, noise), *chances[:1])
     h = graph.add("Relu", _dense(graph, "joint", network.joint, both))
-    h = _dropped(graph, h, of_joint, network.dropout)
+    h = _dropped(graph, network.dropout, h, *chances[1:])
     drawn = graph.add("Sigmoid", _dense(graph, "output", network.output, h))
     return _reshaped(graph, drawn, -1, *network.picture_shape)
 
@@ -101,8 +102,8 @@ def _both(network: DenseConditionalGenerator | PaperGenerator, graph: Graph, noi
     return graph.add("Concat", graph.add("Relu", noise), graph.add("Relu", label), axis=1)
 
 
-def _dropped(graph: Graph, h: str, chances: str, dropout: float) -> str:
-    if not dropout:
+def _dropped(graph: Graph, dropout: float, h: str, chances: str | None = None) -> str:
+    if chances is None:
         return h
     kept = graph.add("GreaterOrEqual", chances, graph.floats("dropout", np.array(dropout)))
     scaled = graph.add("Mul", h, graph.floats("dropout.scale", np.array(1 / (1 - dropout))))

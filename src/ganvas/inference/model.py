@@ -166,7 +166,7 @@ class Model:
     def walk(self, label: Label | None, steps: int, *, seed: int, to_seed: int) -> list[Image.Image]:
         """``steps`` pictures of one label, from the first that ``seed`` draws to the first that ``to_seed`` does.
 
-        Between both noises along the great circle (Shoemake 1985).
+        Between both noises along the great circle (Shoemake 1985), or straight for uniform noise.
 
         Raises:
             UsageError: as in :meth:`sample`, or fewer than 2 steps.

@@ -17,7 +17,7 @@ ENDING = ".onnx"
 
 
 class OnnxGenerator(nn.Module):
-    """Stands in for the generator whose export it runs: the same inputs, the same pictures, no dropout.
+    """Stands in for the generator whose export it runs: the same inputs, the same pictures, no variations.
 
     Args:
         model: the bytes of an .onnx file that was checked.
@@ -53,7 +53,7 @@ class OnnxGenerator(nn.Module):
             self.multiple = 1 << (header.size.bit_length() - 1)
 
     def forward(self, x: Tensor, labels: Tensor | None = None) -> Tensor:
-        """Noise (N, noise) or sources (N, in, H, W), and labels (N,) where it takes any -> pictures (N, C, H, W)."""
+        """Noise (N, noise_length) or sources (N, in, H, W), and any labels (N,) -> pictures (N, C, H, W)."""
         first = self._session.get_inputs()[0].name
         feed = {first: np.ascontiguousarray(x.numpy())}
         if labels is not None:
@@ -84,7 +84,7 @@ def expected_inputs(header: LabelHeader | TranslateHeader) -> dict[str, tuple[st
     """Kind and shape of what a model's export takes, by name; a dimension with a name may be of any length."""
     labels: dict[str, tuple[str, tuple[int | str, ...]]] = {"labels": ("tensor(int64)", ("batch",))}
     if isinstance(header, LabelHeader):
-        noise = ("tensor(float)", ("batch", header.generator.noise))
+        noise = ("tensor(float)", ("batch", header.generator.noise_length))
         return {"noise": noise, **(labels if header.conditional else {})}
     source = ("tensor(float)", ("batch", header.in_channels, "height", "width"))
     return {"source": source, **(labels if header.class_names else {})}

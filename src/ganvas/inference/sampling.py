@@ -124,7 +124,7 @@ class Sampler:
             yield Drawing(self._draw(self._noise(random, CHUNK)[: len(labels)], labels), labels)
 
     def _noise(self, random: np.random.Generator, count: int) -> Floats:
-        shape = (count, self.header.generator.noise)
+        shape = (count, self.header.generator.noise_length)
         if self._uniform_noise:
             return random.random(shape, dtype=np.float32)
         return random.standard_normal(shape, dtype=np.float32)
@@ -134,10 +134,10 @@ class Sampler:
         return self.header.generator.network == "paper"
 
     def _draw(self, noise: Floats, labels: Indices) -> Pixels:
-        """Pictures (n, H, W, C) uint8 for noise (n, noise) and labels (n,), in whole chunks."""
+        """Pictures (n, H, W, C) uint8 for noise (m, noise_length), over and over, and labels (n,), in whole chunks."""
         chunks = []
         for start in range(0, len(labels), CHUNK):
-            part = noise[start : start + CHUNK]
+            part = noise[np.arange(start, min(start + CHUNK, len(labels))) % len(noise)]
             filling = CHUNK - len(part)
             z = torch.from_numpy(np.pad(part, ((0, filling), (0, 0)))).to(self._device)
             y = torch.from_numpy(np.pad(labels[start : start + CHUNK], (0, filling))).to(self._device)
@@ -179,7 +179,7 @@ class Sampler:
         else:
             start, end = self._noise(random, 2)
             noise = _interpolate(start, end, columns, straight=self._uniform_noise)
-        images = self._draw(np.tile(noise, (len(chosen), 1)), np.repeat(np.array(chosen, dtype=np.int64), columns))
+        images = self._draw(noise, np.repeat(np.array(chosen, dtype=np.int64), columns))
         return grid(images, columns, row_labels=names, scale=scale, gap=GAP)
 
 
@@ -205,10 +205,11 @@ def _rows_by_label(images: Pixels, classes: int, names: Sequence[str] | None, sc
 
 
 def _interpolate(start: Floats, end: Floats, steps: int, *, straight: bool) -> Floats:
-    """``steps`` noises from ``start`` to ``end``, both (noise,).
+    """``steps`` noises from ``start`` to ``end``, both (noise_length,).
 
     Along the great circle (Shoemake 1985), as the middle of a straight line between Gaussian noises is shorter than
     any noise a generator has seen; straight for uniform noise, and between parallel noises, which span no circle.
+    Where the noise says which units are dropped, the share of them holds on the way if it is a half.
     """
     share = np.linspace(0, 1, steps, dtype=np.float32)[:, None]
     a, b = start.astype(np.float64), end.astype(np.float64)

@@ -1,6 +1,6 @@
 """The networks, built from their part of a recipe. No losses, no optimisers.
 
-A generator maps ``forward(z (N, noise), labels (N,) int64) -> pictures (N, C, S, S)`` in its ``value_range``; a
+A generator maps ``forward(z (N, noise_length), labels (N,) int64) -> pictures (N, C, S, S)`` in its ``value_range``; a
 discriminator splits into ``features(pictures)``, which knows no label, and ``score(features, labels) -> (N,)`` logits,
 so that one picture can be asked about under several labels for the price of one. Unconditional networks take None.
 

@@ -96,13 +96,18 @@ class PaperGenerator(nn.Module):
         self.output = dense(1200, math.prod(self.picture_shape))
 
     def forward(self, z: Tensor, labels: Tensor) -> Tensor:
-        z, of_inputs, of_joint = z.tensor_split((self.latent, self.latent + self.joint.in_features), dim=1)
+        z, *chances = torch.split(z, self.noise_lengths, dim=1)
         h = torch.cat([F.relu(self.noise(z)), F.relu(self.label(labels))], dim=1)
-        h = F.relu(self.joint(self._dropped(h, of_inputs)))
-        return torch.sigmoid(self.output(self._dropped(h, of_joint))).view(-1, *self.picture_shape)
+        h = F.relu(self.joint(self._dropped(h, *chances[:1])))
+        return torch.sigmoid(self.output(self._dropped(h, *chances[1:]))).view(-1, *self.picture_shape)
 
-    def _dropped(self, h: Tensor, chances: Tensor) -> Tensor:
-        return h * (chances >= self.dropout).to(h.dtype) / (1 - self.dropout) if self.dropout else h
+    @property
+    def noise_lengths(self) -> list[int]:
+        """Of z, and where units are dropped of a number for each input and each unit of the joint layer."""
+        return [self.latent, *((self.joint.in_features, self.joint.out_features) if self.dropout else ())]
+
+    def _dropped(self, h: Tensor, chances: Tensor | None = None) -> Tensor:
+        return h if chances is None else h * (chances >= self.dropout).to(h.dtype) / (1 - self.dropout)
 
 
 class DenseDiscriminator(nn.Module):

@@ -18,7 +18,7 @@ def draw(generator: nn.Module, z: Tensor, labels: Tensor | None) -> Tensor:
 
     Args:
         generator: any of :mod:`ganvas.models`; its training mode is as before afterwards.
-        z: noise (N, noise).
+        z: noise (N, noise_length).
         labels: classes (N,) int64, or None for a generator that takes none.
     """
     training = generator.training

@@ -49,8 +49,8 @@ class LabelTask(Task):
         return draw(self.drawing_generator, noise, labels if self.recipe.conditional else None)
 
     def draw_noise(self, count: int) -> Tensor:
-        """Noise (count, noise) from torch's global random numbers: N(0, 1), or U[0, 1) for the paper's pair."""
-        shape = (count, self.recipe.generator.noise)
+        """Noise (count, noise_length) from torch's global random numbers: N(0, 1), or U[0, 1) for the paper's pair."""
+        shape = (count, self.recipe.generator.noise_length)
         if self.recipe.generator.network == "paper":
             return torch.rand(shape, device=self.device)
         return torch.randn(shape, device=self.device)
