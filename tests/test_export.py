@@ -52,7 +52,7 @@ def test_from_noise_it_draws_what_pytorch_draws(header: LabelHeader) -> None:
     made = network(header)
     other = exported(header, made)
     for count in (1, 5):
-        # Centred where the paper's generator, alone in having any, draws the line of dropout.
+        # Around where the paper's generator, alone in having any, draws the line of dropout.
         z = torch.randn(count, header.generator.noise_length) + 0.5
         labels = torch.arange(count) + 2 if header.conditional else None
         found = made(z, labels)
