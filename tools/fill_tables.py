@@ -31,6 +31,7 @@ import export_quality  # noqa: E402
 import flat_areas  # noqa: E402
 import hints  # noqa: E402
 import measure_digits  # noqa: E402
+import paper_variety  # noqa: E402
 import parzen_guide  # noqa: E402
 import pix2pix_loss_curves  # noqa: E402
 import pix2pix_step  # noqa: E402
@@ -59,6 +60,7 @@ TABLES: dict[str, Callable[[dict[str, Any]], str]] = {
     "flat-areas": flat_areas.table,
     "hints": hints.table,
     "hints-matching-from-the-start": hints.table,
+    "paper-variety": paper_variety.table,
     "parzen-guide": parzen_guide.table,
     "pix2pix-loss-curves": pix2pix_loss_curves.printed,
     "pix2pix-step": pix2pix_step.printed,
