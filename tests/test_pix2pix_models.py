@@ -192,6 +192,39 @@ def test_source_skip_meets_the_source_at_its_own_pixels(side: tuple[int, int]) -
     torch.testing.assert_close(network(source)[:, 1], expected)
 
 
+@pytest.mark.parametrize("norm", ["batch", "instance"])
+def test_residual_blocks_are_torch_s_layers_at_their_sides(norm: Any) -> None:
+    plain, network = (
+        small(norm=norm, dropout=0.0).eval(),
+        small(norm=norm, dropout=0.0, residual_blocks=(1, 0, 2)).eval(),
+    )
+    assert [len(blocks) for blocks in network.blocks] == [0, 2, 0, 1]  # maps of 2, 4, 8 and 16 pixels a side
+    randomise(network)
+    plain.load_state_dict(network.state_dict(), strict=False)
+    x = noise(2, 3, SIZE, SIZE)
+    maps: list[Tensor] = []
+    for layer in plain.encoder:
+        layer.register_forward_hook(lambda _m, _i, output: maps.append(output.clone()))
+
+    def changed(layer: int) -> Any:
+        def hook(_m: Any, _i: Any, h: Tensor) -> Tensor:
+            skip = maps[len(maps) - 2 - layer]
+            for block in network.blocks[layer]:
+                inner = F.conv2d(F.relu(torch.cat([h, skip], 1)), block.first.weight, padding=1)
+                inner = F.instance_norm(inner, weight=block.norm.weight, bias=block.norm.bias, eps=1e-5)
+                h = h + F.conv2d(F.relu(inner), block.second.weight, block.second.bias, padding=1)
+            return h
+
+        return hook
+
+    before = plain(x)
+    maps.clear()
+    for layer in (1, 3):
+        plain.decoder[layer].register_forward_hook(changed(layer))
+    torch.testing.assert_close(network(x), plain(x), rtol=1e-4, atol=1e-5)
+    assert (network(x) - before).abs().mean() > 0.01
+
+
 def test_padding_repeats_the_border_around_the_middle() -> None:
     network = small().eval()
     x = noise(1, 3, 30, 31)
@@ -205,7 +238,7 @@ VARIANTS: list[dict[str, Any]] = [
     for norm in ("batch", "instance", "spade")
     for statistics in ("instance", "running")
     for bottleneck in (False, True)
-]
+] + [{"norm": norm, "residual_blocks": (0, 1)} for norm in ("batch", "instance", "spade")]
 
 
 @pytest.mark.parametrize("variant", VARIANTS, ids=lambda v: "-".join(str(part) for part in v.values()))

@@ -185,6 +185,7 @@ EXTRAS: dict[str, dict[str, Any]] = {
     "pixel shuffle": {"generator": {"upsampling": "pixel-shuffle"}},
     "resize": {"generator": {"upsampling": "resize"}},
     "source skip": {"generator": {"source_skip": True}},
+    "residual blocks": {"generator": {"residual_blocks": (1, 2)}},
     "whole picture": {"discriminator": {"receptive_field": "image"}},
 }
 
@@ -225,6 +226,20 @@ def test_gradient_matching_alone_moves_the_generator() -> None:
         before = [p.detach().clone() for p in task.generator.parameters()]
         task.step(*make_batch(), 0)
         assert any(not torch.equal(a, b) for a, b in zip(before, task.generator.parameters(), strict=True)) == moves
+
+
+def test_gradient_matching_leaves_pictures_with_dabs_alone() -> None:
+    objective = {"kind": "l1", "l1_weight": 0.0, "gradient_matching": 50.0}
+    for none_share, most, learns in ((1.0, 9, True), (0.0, 32, False)):
+        hints = {"enabled": True, "none_share": none_share, "most_pixels": most, "continue_share": 0.99}
+        task = make_task(make_recipe(objective=objective, hints=hints))
+        sources, targets, labels = make_batch()
+        torch.manual_seed(0)
+        x, _ = task._inputs(sources, targets)
+        assert [bool(picture.any()) for picture in x[:, -1]] == [not learns] * len(x)
+        torch.manual_seed(0)
+        losses = task.step(sources, targets, labels, 0)
+        assert (float(losses["gradient_matching"]) > 0) == learns
 
 
 @pytest.mark.parametrize("kind", ["gan", "cgan"])

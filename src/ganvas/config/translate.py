@@ -74,6 +74,9 @@ class UnetGenerator(_TranslateGenerator):
     network: Literal["unet"] = "unet"
     skip_order: Literal["decoder-first", "skip-first"] = "decoder-first"
     source_skip: bool = Field(False, description="a skip at full size too: the source itself, beside the last layer")
+    residual_blocks: Annotated[tuple[Annotated[int, Field(ge=0, le=16)], ...], Field(strict=False, max_length=4)] = (
+        Field((), description="how many behind the up-convolutions to half the picture's side, to a quarter, and so on")
+    )
 
 
 class EncoderDecoderGenerator(_TranslateGenerator):
@@ -105,7 +108,8 @@ class TranslateObjective(Settings):
     gradient_matching: float = Field(
         0.0,
         ge=0,
-        description="beside l1 or l2: weight of the L1 of pixels' differences at four scales (Li & Snavely 2018)",
+        description="beside l1 or l2, of pictures without dabs: weight of the L1 of pixels' differences at four scales "
+        "(Li & Snavely 2018)",
     )
     feature_matching: float = Field(0.0, ge=0, description="weight of the L1 of D's features (Wang et al. 2018)")
     halve_discriminator: bool = Field(False, description="half of D's loss, to slow D down")

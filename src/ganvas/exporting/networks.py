@@ -150,13 +150,19 @@ def _logits(network: Translator, graph: Graph) -> str:
             skip = maps[levels - layer]
             h = graph.add("Concat", *([skip, h] if network.skip_first else [h, skip]), axis=1)
         h = _up_twice(graph, f"decoder.{layer}.conv", up.conv, graph.add("Relu", h))
-        if isinstance(up.norm, Spade):
-            h = _spade(graph, f"decoder.{layer}.norm", up.norm, h, padded, 2 ** (levels - 1 - layer))
-        elif up.norm is not None:
-            h = _norm(graph, f"decoder.{layer}.norm", up.norm, h)
+        step = 2 ** (levels - 1 - layer)  # of the map's pixels, which h has fewer of
+        if up.norm is not None:
+            h = _decoder_norm(graph, f"decoder.{layer}.norm", up.norm, h, padded, step)
         if up.film is not None:
             assert labels is not None
             h = _film(graph, f"decoder.{layer}.film", up.film, h, labels)
+        blocks: Any = network.blocks[layer] if layer < len(network.blocks) else ()
+        for number, block in enumerate(blocks):
+            name = f"blocks.{layer}.{number}"
+            seen = graph.add("Relu", graph.add("Concat", h, maps[levels - 1 - layer], axis=1))
+            change = _convolution(graph, f"{name}.first", block.first, seen)
+            change = _decoder_norm(graph, f"{name}.norm", block.norm, change, padded, step)
+            h = graph.add("Add", h, _convolution(graph, f"{name}.second", block.second, graph.add("Relu", change)))
     if network.finish is not None:
         h = graph.add("Concat", graph.add("Relu", h), padded, axis=1)
         h = _convolution(graph, "finish", network.finish, h)
@@ -187,6 +193,10 @@ def _norm(graph: Graph, name: str, norm: Any, x: str, *, innermost: bool = False
     plain = graph.add("Add", graph.add("Mul", x, columns[0]), columns[1])
     pixels = graph.add("ReduceProd", graph.add("Shape", x, start=2))
     return graph.add("Where", graph.add("Equal", pixels, graph.integers(1)), plain, normalised)
+
+
+def _decoder_norm(graph: Graph, name: str, norm: Any, x: str, label_map: str, step: int) -> str:
+    return _spade(graph, name, norm, x, label_map, step) if isinstance(norm, Spade) else _norm(graph, name, norm, x)
 
 
 def _spade(graph: Graph, name: str, spade: Spade, x: str, label_map: str, step: int) -> str:

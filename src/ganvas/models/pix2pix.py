@@ -46,6 +46,7 @@ class Translator(nn.Module):
 
     With ``settings.source_skip`` the last up-convolution gives half of the first width instead, and a 3x3 convolution
     over that and the source makes the picture: what a source shows to the pixel, lines above all, need not be learnt.
+    ``settings.residual_blocks`` counts blocks behind the up-convolutions, from that to half the picture's side inwards.
 
     Training mode: dropout, batch statistics. Evaluation: no dropout unless ``dropout_on`` is set (variations), and
     batch norm as ``settings.norm_statistics`` says, so that no picture depends on the others in its batch.
@@ -89,6 +90,13 @@ class Translator(nn.Module):
             for layer, (before, after) in enumerate(zip(inputs, outputs, strict=True))
         )
 
+        numbers = settings.residual_blocks if isinstance(settings, config.UnetGenerator) else ()
+        blocks = [0] * (levels - 1 - len(numbers)) + list(reversed(numbers))
+        self.blocks = nn.ModuleList(
+            nn.ModuleList(_ResidualBlock(settings, channels, map_channels=in_channels) for _ in range(count))
+            for channels, count in zip(outputs[:-1], blocks, strict=True)
+        )
+
         self.finish: nn.Conv2d | None = None
         if source_skip:
             self.finish = Conv2d(outputs[-1] + in_channels, out_channels, 3, padding=1)
@@ -120,15 +128,24 @@ class Translator(nn.Module):
         for layer, up in enumerate(self.decoder):
             if self.skips and layer:
                 skip = maps.pop()
-                h = _Joined.apply(*((skip, h) if self.skip_first else (h, skip)))  # type: ignore[no-untyped-call]
+                h = _joined(*((skip, h) if self.skip_first else (h, skip)))
             h = up(h, padded, labels, dropout_on)
+            blocks: Any = self.blocks[layer] if layer < len(self.blocks) else ()
+            for block in blocks:
+                h = block(h, maps[-1], padded)
         if self.finish is not None:
             h = self.finish(torch.cat([F.relu_(h), padded], dim=1))
         return h[:, :, top : top + height, left : left + width]
 
 
+def _joined(one: Tensor, other: Tensor) -> Tensor:
+    """Two maps side by side in their channels, (N, C, H, W) and (N, C', H, W) -> (N, C + C', H, W)."""
+    joined: Tensor = _Joined.apply(one, other)  # type: ignore[no-untyped-call]
+    return joined
+
+
 class _Joined(torch.autograd.Function):
-    """Two maps side by side in their channels, (N, C, H, W) and (N, C', H, W) -> (N, C + C', H, W).
+    """:func:`_joined`.
 
     What comes back to each is dense, unlike the slices of ``torch.cat``, on which the backward pass of batch norm takes
     several times as long.
@@ -184,30 +201,54 @@ class _Up(nn.Module):
         super().__init__()
         self.dropout = 0.0 if last else dropout
         self.conv = _up_convolution(settings.upsampling, before, after, bias=last)
-        self.norm: nn.Module | None = None
-        self.film: nn.Module | None = None
-        if last:
-            return
-        match settings.norm:
-            case "batch":
-                self.norm = BatchNorm(after, settings.norm_statistics)
-            case "instance":
-                self.norm = InstanceNorm(after)
-            case "spade":
-                self.norm = Spade(after, map_channels, hidden=max(8, settings.width // 2))
-        if classes:
-            self.film = Film(after, classes)
+        self.norm = None if last else _decoder_norm(settings, after, map_channels)
+        self.film = Film(after, classes) if classes and not last else None
 
     def forward(self, x: Tensor, label_map: Tensor, labels: Tensor | None, dropout_on: bool) -> Tensor:
         # In place: what is given is used nowhere else.
         h: Tensor = self.conv(F.relu_(x))
-        if isinstance(self.norm, Spade):
-            h = self.norm(h, label_map)
-        elif self.norm is not None:
-            h = self.norm(h)
+        if self.norm is not None:
+            h = _normalised(self.norm, h, label_map)
         if self.film is not None:
             h = self.film(h, labels)
         return F.dropout(h, self.dropout) if dropout_on and self.dropout else h
+
+
+class _ResidualBlock(nn.Module):
+    """h + what two 3x3 convolutions make of it and of its skip (He et al. 2016, pre-activation): (N, C, H, W) each.
+
+    An up-convolution looks at each place of a side once; what colour has reached a place from within the same outline
+    takes several looks.
+    """
+
+    def __init__(self, settings: TranslatorSettings, channels: int, *, map_channels: int) -> None:
+        super().__init__()
+        self.first = Conv2d(2 * channels, channels, 3, padding=1, bias=False)
+        self.norm = _decoder_norm(settings, channels, map_channels)
+        self.second = Conv2d(channels, channels, 3, padding=1)
+        initialise_weight(self.first)
+        initialise_weight(self.second)
+
+    def forward(self, h: Tensor, skip: Tensor, label_map: Tensor) -> Tensor:
+        change = self.first(F.relu_(_joined(h, skip)))
+        change = self.second(F.relu_(_normalised(self.norm, change, label_map)))
+        output: Tensor = h + change
+        return output
+
+
+def _decoder_norm(settings: TranslatorSettings, channels: int, map_channels: int) -> nn.Module:
+    match settings.norm:
+        case "batch":
+            return BatchNorm(channels, settings.norm_statistics)
+        case "instance":
+            return InstanceNorm(channels)
+        case "spade":
+            return Spade(channels, map_channels, hidden=max(8, settings.width // 2))
+
+
+def _normalised(norm: nn.Module, h: Tensor, label_map: Tensor) -> Tensor:
+    normalised: Tensor = norm(h, label_map) if isinstance(norm, Spade) else norm(h)
+    return normalised
 
 
 class ResizeConvolution(Conv2d):

@@ -114,7 +114,7 @@ class TranslateTask(Task):
             losses[objective.kind[:2]] = distance.detach()
             total = objective.l1_weight * distance
             if objective.gradient_matching:
-                difference = objectives.gradient_matching(leaf, y)
+                difference = objectives.gradient_matching(self._undabbed(x, leaf, y), y)
                 losses["gradient_matching"] = difference.detach()
                 total = total + objective.gradient_matching * difference
             (gradient,) = torch.autograd.grad(total, leaf)
@@ -152,6 +152,16 @@ class TranslateTask(Task):
                 y, hints = recoloured(y, hints, self.recipe.hints.recolour_share)
             x = torch.cat([x, hints], dim=1)
         return _channels_last(x), _channels_last(y)
+
+    def _undabbed(self, x: Tensor, drawn: Tensor, y: Tensor) -> Tensor:
+        """The drawn pictures, in place of those with dabs the true ones, of which gradient matching learns nothing.
+
+        A dab's colour first shows around the dab alone, two colours in one area: matching would unlearn it there.
+        """
+        if not self.recipe.hints.enabled:
+            return drawn
+        dabbed = x[:, -1:].amax(dim=(1, 2, 3), keepdim=True) > 0
+        return torch.where(dabbed, y, drawn)
 
     def _encoded(self, preparation: Preparation, pictures: Tensor) -> Tensor:
         return preparation.encode(pictures).to(self._weights_dtype)
