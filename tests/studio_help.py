@@ -34,7 +34,7 @@ class Studio(TestClient):
 @contextlib.contextmanager
 def studio(runs: Path, **settings: Any) -> Iterator[Studio]:
     """A studio on the models of ``runs``; nothing is loaded before it is asked for."""
-    app = create_app(Settings(runs=runs, **{"warm": None, **settings}))
+    app = create_app(Settings(runs=runs, **{"warm": None, "precision": "fp32", **settings}))
     with Studio(app, base_url=HERE) as client:
         yield client
 

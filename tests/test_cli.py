@@ -65,7 +65,7 @@ OPTIONS = {
         "model",
         "pictures",
     ],
-    "studio": ["--data", "--host", "--no-browser", "--port", "--runs", "--token"],
+    "studio": ["--data", "--host", "--no-browser", "--port", "--precision", "--runs", "--token"],
     "evaluate": [
         "--count",
         "--data",

@@ -64,10 +64,35 @@ def test_bfloat16_changes_a_picture_by_a_shade(tmp_path: Path, generator: dict[s
     assert 0 < np.abs(exact - rounded).mean() < 0.02 * exact.std()
 
 
+@pytest.mark.parametrize(
+    ("capabilities", "chosen"),
+    [
+        ({"avx512_bf16": True, "amx_bf16": False}, "bf16"),
+        ({"avx512_bf16": False, "avx2": True}, "fp32"),
+        (None, "fp32"),
+    ],
+    ids=["with units", "without", "an older torch"],
+)
+def test_auto_is_bfloat16_where_the_processor_has_units_for_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capabilities: dict[str, bool] | None, chosen: Any
+) -> None:
+    if capabilities is None:
+        monkeypatch.delattr(torch.cpu, "get_capabilities", raising=False)
+    else:
+        monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: capabilities, raising=False)
+    path = make_model(tmp_path / "model.safetensors")
+    picture = Image.fromarray(np.random.default_rng(0).integers(0, 256, (32, 32, 3), dtype=np.uint8))
+    found, expected = (Model(path, precision=name).translate(picture).tobytes() for name in ("auto", chosen))
+    assert found == expected
+    other = Model(path, precision="fp32" if chosen == "bf16" else "bf16").translate(picture)
+    assert found != other.tobytes()
+    assert Model("digits-cgan", precision="auto").sample(3, seed=1)[0].size == (28, 28)
+
+
 def test_what_draws_in_float32_only_says_so() -> None:
     with pytest.raises(UsageError, match="from labels, in fp32 only: leave the precision out"):
         Model("digits-cgan", precision="bf16")
-    with pytest.raises(UsageError, match="precision is 'half': expected fp32 or bf16"):
+    with pytest.raises(UsageError, match="precision is 'half': expected auto, fp32 or bf16"):
         Model("sketch2color", precision="half")  # type: ignore[arg-type]
 
 

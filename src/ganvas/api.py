@@ -70,13 +70,13 @@ class Run(TrainingRun):
         return Model(self.model_path)
 
 
-def load(model: str | Path, *, device: str = "cpu", precision: Literal["fp32", "bf16"] = "fp32") -> Model:
+def load(model: str | Path, *, device: str = "cpu", precision: Literal["auto", "fp32", "bf16"] = "fp32") -> Model:
     """A trained model: a ``.safetensors`` file, a run folder, or the name of a shipped model.
 
     Args:
         model: which one.
         device: ``auto``, ``cpu``, ``cuda`` or ``mps``.
-        precision: ``bf16`` translates in half the bits, faster where the processor has units for it.
+        precision: ``bf16`` translates in half the bits, faster where the processor has units for it; ``auto``: there.
 
     Raises:
         UsageError: there is no such model (the nearest name is given), or it draws in the one precision only.

@@ -24,3 +24,9 @@ def torch_device(name: str) -> torch.device:
         here = ", ".join(kind for kind, there in available.items() if there)
         raise GanvasError(f"device '{name}' is not available here (found: {here})")
     return torch.device(name)
+
+
+def has_bfloat16_units() -> bool:
+    """Whether this processor computes in bfloat16 itself; where an older torch can't tell, it is taken not to."""
+    found = getattr(torch.cpu, "get_capabilities", dict)()
+    return any(found.get(unit, False) for unit in ("avx512_bf16", "amx_bf16"))

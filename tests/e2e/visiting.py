@@ -86,7 +86,7 @@ def served(*command: str) -> Iterator[str]:
 
 def studio(runs: Path) -> contextlib.AbstractContextManager[str]:
     """``ganvas studio``."""
-    return served("ganvas", "studio", "--runs", str(runs), "--port", "0", "--no-browser")
+    return served("ganvas", "studio", "--runs", str(runs), "--port", "0", "--no-browser", "--precision", "fp32")
 
 
 def any_host(folder: Path) -> contextlib.AbstractContextManager[str]:

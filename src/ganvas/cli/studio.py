@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -33,6 +33,10 @@ def studio(
             show_default=False,
         ),
     ] = None,
+    precision: Annotated[
+        Literal["auto", "fp32"],
+        typer.Option(help="auto: draws in bfloat16 where the processor has units for it; pictures differ by a shade."),
+    ] = "auto",
     no_browser: Annotated[bool, typer.Option("--no-browser", help="Print the address and open nothing.")] = False,
 ) -> None:
     """Open the studio: draw in a browser and see it become a picture, translate files, train. Ctrl-C ends it.
@@ -49,5 +53,5 @@ def studio(
             raise
         raise GanvasError(f"the studio needs {error.name}: pip install 'ganvas[studio]'") from error
 
-    settings = Settings(runs=runs, data=tuple(data or ()), host=host, port=port, token=token)
+    settings = Settings(runs=runs, data=tuple(data or ()), host=host, port=port, token=token, precision=precision)
     serve(settings, browser=not no_browser, tell=lambda address: typer.echo(f"studio  {address}"))

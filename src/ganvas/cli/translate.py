@@ -54,9 +54,10 @@ def translate(
         ),
     ] = "fit",
     precision: Annotated[
-        Literal["fp32", "bf16"],
+        Literal["auto", "fp32", "bf16"],
         typer.Option(
-            help="bf16: in half the bits, faster where the processor has units for it; pictures differ by a shade."
+            help="bf16: in half the bits, faster where the processor has units for it; pictures differ by a shade. "
+            "auto: there."
         ),
     ] = "fp32",
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from ganvas.device import torch_device
+from ganvas.device import has_bfloat16_units, torch_device
 from ganvas.errors import UsageError, nearest
 from ganvas.inference.files import Translations, as_image, find_jobs
 from ganvas.inference.labels import Label, Labels, class_index
@@ -90,7 +90,8 @@ class Model:
         model: a ``.safetensors`` file, a run folder, the name of a shipped model, or an ``.onnx`` file of
             :func:`ganvas.export`, which onnxruntime runs on the CPU.
         device: ``auto``, ``cpu``, ``cuda`` or ``mps``.
-        precision: ``fp32``, or ``bf16`` to translate in half the bits, faster where the processor has units for it.
+        precision: ``fp32``, or ``bf16`` to translate in half the bits, faster where the processor has units for it;
+            ``auto``: where it has them and the model can.
 
     Raises:
         UsageError: there is no such model, the extra that it needs is not installed, or it draws in float32 only.
@@ -103,9 +104,9 @@ class Model:
         exported = is_export(self.path)
         if exported and device not in ("auto", "cpu"):
             raise UsageError(f"'{self.path}' is run by onnxruntime on the CPU: leave the device '{device}' out")
-        if precision not in ("fp32", "bf16"):
-            raise UsageError(f"precision is {precision!r}: expected fp32 or bf16")
-        if exported and precision != "fp32":
+        if precision not in ("auto", "fp32", "bf16"):
+            raise UsageError(f"precision is {precision!r}: expected auto, fp32 or bf16")
+        if exported and precision == "bf16":
             raise UsageError(
                 f"'{self.path}' is run by onnxruntime in the precision it was exported with: leave the precision out"
             )
@@ -116,8 +117,11 @@ class Model:
         self._generator = generator.to(self._device)
         self._translator = None
         if isinstance(header, TranslateHeader):
+            if precision == "auto":
+                units = self._device.type == "cpu" and not exported and has_bfloat16_units()
+                precision = "bf16" if units else "fp32"
             self._translator = Translator(self.name, header, self._generator, self._device, precision)
-        elif precision != "fp32":
+        elif precision == "bf16":
             raise UsageError(f"model '{self.name}' draws from labels, in fp32 only: leave the precision out")
 
     @property

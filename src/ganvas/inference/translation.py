@@ -30,7 +30,7 @@ from ganvas.pictures import Pixels, to_uint8
 
 Picture = str | Path | Image.Image | npt.NDArray[Any]
 Scale = Literal["fit", "native"]
-Precision = Literal["fp32", "bf16"]
+Precision = Literal["auto", "fp32", "bf16"]
 # Up to so many pixels a picture goes through the network whole: a network of the usual width then takes 1 to 1.3 GB.
 # A tile's side is a multiple of the side of every network's training pictures, so that nothing is spent on padding.
 WHOLE = 1024 * 1024
@@ -65,7 +65,7 @@ class Translator:
         header: TranslateHeader,
         generator: nn.Module,
         device: torch.device,
-        precision: Precision = "fp32",
+        precision: Literal["fp32", "bf16"] = "fp32",
     ) -> None:
         self.name = name
         self.header = header

@@ -38,7 +38,7 @@ class Health(BaseModel):
 def create_app(settings: Settings) -> FastAPI:
     """The studio as an ASGI application; its state is at ``app.state.studio``."""
     telemetry = Telemetry()
-    pool = Pool(settings.limits, telemetry)
+    pool = Pool(settings.limits, telemetry, settings.precision)
     state = State(
         settings=settings,
         telemetry=telemetry,

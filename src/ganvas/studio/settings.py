@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
 from ganvas.errors import UsageError
 
@@ -58,6 +59,7 @@ class Settings:
         token: who does not have it is refused; None where only this machine can connect.
         static: the built page.
         warm: the model that is loaded before anybody asks, so that the first stroke is answered at once.
+        precision: of what is drawn from pictures: ``auto`` is bfloat16 on a processor with units for it.
     """
 
     runs: Path = Path("runs")
@@ -67,6 +69,7 @@ class Settings:
     token: str | None = None
     static: Path = STATIC
     warm: str | None = "sketch2color"
+    precision: Literal["auto", "fp32"] = "auto"
     limits: Limits = field(default_factory=Limits)
 
     def __post_init__(self) -> None:

@@ -14,7 +14,7 @@ from collections import OrderedDict, deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 import numpy as np
 from PIL import Image
@@ -36,8 +36,9 @@ GIVE_BACK_SECONDS = 10  # between two times, as long as there is something to dr
 class Pool:
     """The loaded models and what waits for them. Any thread may call; all methods but close return at once."""
 
-    def __init__(self, limits: Limits, telemetry: Telemetry) -> None:
+    def __init__(self, limits: Limits, telemetry: Telemetry, precision: Literal["auto", "fp32"] = "auto") -> None:
         self._limits = limits
+        self._precision: Literal["auto", "fp32"] = precision
         self._telemetry = telemetry
         self._lock = threading.Lock()
         self._workers: dict[Path, _Worker] = {}
@@ -189,7 +190,7 @@ class _Worker:
             found = self.path.stat()
             stamp = (found.st_mtime_ns, found.st_size)
             if self._model is None or stamp != self._stamp:
-                self._model = Model(self.path)
+                self._model = Model(self.path, precision=self._pool._precision)
                 self._stamp = stamp
                 _draw_once(self._model)
         except (GanvasError, OSError) as error:
