@@ -95,6 +95,19 @@ def test_another_network_needs_nothing_left_out_of_the_recipe() -> None:
 
 
 @pytest.mark.parametrize(
+    ("value", "words"),
+    [
+        ("2", r"generator\.residual_blocks: expected a list, in square brackets \(found 2\)"),
+        ("[1, 1, 1, 1, 1]", r"expected at most 4 values \(found \[1, 1, 1, 1, 1\]\)"),
+        ("[1, -1]", r"generator\.residual_blocks\.1: Input should be greater than or equal to 0 \(found -1\)"),
+    ],
+)
+def test_a_list_that_is_none_says_what_was_expected(value: str, words: str) -> None:
+    with pytest.raises(UsageError, match=words):
+        load_recipe("sketch2color", [f"generator.residual_blocks={value}"])
+
+
+@pytest.mark.parametrize(
     ("recipe", "setting", "words"),
     [
         ("digits-gan", "validation.metric=asked_accuracy", "needs networks that take a label"),

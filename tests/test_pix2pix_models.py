@@ -198,18 +198,21 @@ def test_residual_blocks_are_torch_s_layers_at_their_sides(norm: Any) -> None:
         small(norm=norm, dropout=0.0).eval(),
         small(norm=norm, dropout=0.0, residual_blocks=(1, 0, 2)).eval(),
     )
-    assert [len(blocks) for blocks in network.blocks] == [0, 2, 0, 1]  # maps of 2, 4, 8 and 16 pixels a side
+    numbers = [len(list(blocks.children())) for blocks in network.blocks]
+    assert numbers == [0, 2, 0, 1]  # maps of 2, 4, 8 and 16 pixels a side
     randomise(network)
     plain.load_state_dict(network.state_dict(), strict=False)
     x = noise(2, 3, SIZE, SIZE)
     maps: list[Tensor] = []
-    for layer in plain.encoder:
-        layer.register_forward_hook(lambda _m, _i, output: maps.append(output.clone()))
+    for down in plain.encoder:
+        down.register_forward_hook(lambda _m, _i, output: maps.append(output.clone()))
 
     def changed(layer: int) -> Any:
+        blocks: Any = network.blocks[layer]
+
         def hook(_m: Any, _i: Any, h: Tensor) -> Tensor:
             skip = maps[len(maps) - 2 - layer]
-            for block in network.blocks[layer]:
+            for block in blocks:
                 inner = F.conv2d(F.relu(torch.cat([h, skip], 1)), block.first.weight, padding=1)
                 inner = F.instance_norm(inner, weight=block.norm.weight, bias=block.norm.bias, eps=1e-5)
                 h = h + F.conv2d(F.relu(inner), block.second.weight, block.second.bias, padding=1)

@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 from ganvas.api import load
@@ -111,6 +112,24 @@ def test_a_translation_is_what_the_command_line_writes(client: Studio, runs: Pat
     assert answer.headers["content-type"] == "image/png"
     assert float(answer.headers["x-ganvas-milliseconds"]) > 0
     assert np.array_equal(pixels(opened(answer.content)), pixels(load(runs / "plain.safetensors").translate(image)))
+
+
+@pytest.mark.parametrize(
+    ("precision", "units", "drawn"), [("auto", True, "bf16"), ("auto", False, "fp32"), ("fp32", True, "fp32")]
+)
+def test_it_draws_in_bfloat16_where_the_processor_can_unless_told_not_to(
+    runs: Path, monkeypatch: pytest.MonkeyPatch, precision: Any, units: bool, drawn: Any
+) -> None:
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx512_bf16": units}, raising=False)
+    image = picture(40, 40)
+    with studio(runs, precision=precision) as client:
+        found = pixels(opened(translate(client, "file:plain", image).content))
+    wanted, other = (
+        pixels(load(runs / "plain.safetensors", precision=name).translate(image))
+        for name in (drawn, "fp32" if drawn == "bf16" else "bf16")
+    )
+    assert np.array_equal(found, wanted)
+    assert not np.array_equal(found, other)
 
 
 def test_hints_and_variations_reach_the_model(client: Studio, runs: Path) -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import torch
 
 from ganvas.errors import GanvasError, UsageError, nearest
@@ -28,5 +31,5 @@ def torch_device(name: str) -> torch.device:
 
 def has_bfloat16_units() -> bool:
     """Whether this processor computes in bfloat16 itself; where an older torch can't tell, it is taken not to."""
-    found = getattr(torch.cpu, "get_capabilities", dict)()
+    found: Mapping[str, Any] = getattr(torch.cpu, "get_capabilities", dict)()
     return any(found.get(unit, False) for unit in ("avx512_bf16", "amx_bf16"))

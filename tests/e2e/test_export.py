@@ -27,11 +27,11 @@ def test_an_exported_page_shows_what_it_can_do_and_asks_for_nothing_but_its_file
 def test_a_model_that_does_not_come_is_told_of_and_asked_for_again(browser: Browser, address: str) -> None:
     context = browser.new_context(viewport={"width": 1280, "height": 860}, locale="en-GB")
     visit = Visit(context, address)
-    context.route("**/*.onnx", lambda route: route.abort())
+    context.route("**/*.onnx.gz", lambda route: route.abort())
     visit.go("sketch")
     visit.button("Example 1").click()
     visit.page.get_by_text("A part of this page did not come").wait_for()
-    context.unroute("**/*.onnx")
+    context.unroute("**/*.onnx.gz")
     visit.button("Example 2").click()
     visit.settled()
     context.close()

@@ -36,6 +36,8 @@ VALUE_CODES = {
     "less_than_equal": "setting-most",
     "multiple_of": "setting-multiple",
 }
+# In other words than pydantic's, which has Python's names.
+LIST_WORDS = {"tuple_type": "expected a list, in square brackets", "too_long": "expected at most {max_length} values"}
 TRANSLATORS: dict[Any, type[BaseModel]] = {"unet": UnetGenerator, "encoder-decoder": EncoderDecoderGenerator}
 
 
@@ -175,8 +177,10 @@ def _first_problem(error: ValidationError, recipe: type[Recipe]) -> tuple[str, s
         return message, "setting-unknown", {"key": key}
     if problem["type"] == "missing":
         return f"key '{key}' is missing", "setting-missing", {"key": key}
-    message = f"{key}: " * bool(key) + problem["msg"].removeprefix("Value error, ")
     details: dict[str, Any] = problem.get("ctx", {})
+    ours = LIST_WORDS.get(problem["type"])
+    words = ours.format(**details) if ours else problem["msg"].removeprefix("Value error, ")
+    message = f"{key}: " * bool(key) + words
     if isinstance(unfit := details.get("error"), Unfit):
         return message, unfit.code, unfit.parameters
     found = f"{problem['input']!r}"

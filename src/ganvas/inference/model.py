@@ -91,7 +91,7 @@ class Model:
             :func:`ganvas.export`, which onnxruntime runs on the CPU.
         device: ``auto``, ``cpu``, ``cuda`` or ``mps``.
         precision: ``fp32``, or ``bf16`` to translate in half the bits, faster where the processor has units for it;
-            ``auto``: where it has them and the model can.
+            ``auto``: where it has them and the model draws pictures from pictures.
 
     Raises:
         UsageError: there is no such model, the extra that it needs is not installed, or it draws in float32 only.
@@ -118,8 +118,10 @@ class Model:
         self._translator = None
         if isinstance(header, TranslateHeader):
             if precision == "auto":
-                units = self._device.type == "cpu" and not exported and has_bfloat16_units()
-                precision = "bf16" if units else "fp32"
+                # Of a label map a shade would be another class.
+                shades = not exported and not header.target.colours
+                able = shades and self._device.type == "cpu" and has_bfloat16_units()
+                precision = "bf16" if able else "fp32"
             self._translator = Translator(self.name, header, self._generator, self._device, precision)
         elif precision == "bf16":
             raise UsageError(f"model '{self.name}' draws from labels, in fp32 only: leave the precision out")

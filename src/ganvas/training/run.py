@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import shlex
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -152,7 +153,11 @@ class TrainingRun:
         theirs, ours = (told.model_dump()["generator"] for told in (header, self.recipe))
         if theirs["network"] != ours["network"]:
             return ""
-        unlike = [f"--set generator.{key}={json.dumps(value)}" for key, value in theirs.items() if ours[key] != value]
+        unlike = [
+            f"--set {shlex.quote(f'generator.{key}={json.dumps(value)}')}"
+            for key, value in theirs.items()
+            if ours[key] != value
+        ]
         return f": it would with {' '.join(unlike)}" if unlike else ""
 
     def _start_discriminator(self, task: Task, run: Path) -> None:

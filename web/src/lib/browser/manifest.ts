@@ -42,7 +42,7 @@ export interface Sampling {
 }
 
 export interface WebModel extends ModelInfo {
-  /** Address of the .onnx file, from the manifest's. */
+  /** Address of the .onnx file, packed by gzip, from the manifest's. */
   file: string;
   /** Addresses of the examples, likewise. */
   example_files: string[];
