@@ -2,8 +2,8 @@
 
     python benchmarks/flat_areas.py sketch2color runs/other --json docs/results/flat-areas.json
 
-For data of flat colours, by default the emoji: held-out sketches are translated without dabs of colour and looked at
-within the areas that truth paints in one colour, less two pixels along their edges.
+For data of flat colours, by default the emoji: held-out sketches are translated, without dabs of colour unless --dabs
+says otherwise, and looked at within the areas that truth paints in one colour, less two pixels along their edges.
 """
 
 from __future__ import annotations
@@ -18,14 +18,12 @@ import torch
 from scipy import ndimage
 from torch import Tensor
 
-import ganvas
 from _contestant import write_json
 from ganvas.inference import model_name, resolve_model
 from ganvas.metrics.intervals import mean_interval
 from ganvas.metrics.pictures import l1
-from ganvas.model_file import TranslateHeader
-from ganvas.pictures import Pixels
-from hints import held_out
+from ganvas.pictures import Pixels, to_uint8
+from hints import held_out, load_translator, random_dabs, translated
 
 Mask = npt.NDArray[np.bool_]
 LEAST_PIXELS = 40  # of an area without its edges
@@ -44,22 +42,22 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("models", nargs="+", help="names of shipped models, runs or files")
     parser.add_argument("--data", default="", help="pairs; default: the emoji")
+    parser.add_argument("--dabs", type=int, default=0, help="of the true colours on each sketch, those of hints.py")
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
-    result = {model_name(resolve_model(name)): measured(name, options.data) for name in options.models}
+    result = {model_name(resolve_model(name)): measured(name, options.data, options.dabs) for name in options.models}
     print(table(result))
     write_json(options.json, result)
 
 
-def measured(name: str, data: str) -> dict[str, Any]:
+def measured(name: str, data: str, dabs: int) -> dict[str, Any]:
     """Means over the held-out pictures with their intervals."""
-    model = ganvas.load(name)
-    header = model.header
-    assert isinstance(header, TranslateHeader), f"'{name}' translates no pictures"
+    generator, header = load_translator(name)
     pairs = held_out(header, data)
+    hints = random_dabs(pairs, dabs, seed=dabs) if header.hints else None
+    pictures = to_uint8(translated(generator, header, pairs, hints).numpy())
     found: dict[str, list[float]] = {key: [] for key in COLUMNS}
-    for source, target in zip(np.moveaxis(pairs.sources, 1, -1), np.moveaxis(pairs.targets, 1, -1), strict=True):
-        drawn = model.translate_array(source)
+    for drawn, target in zip(np.moveaxis(pictures, 1, -1), np.moveaxis(pairs.targets, 1, -1), strict=True):
         found["l1"].append(float(l1(_batch(drawn), _batch(target))))
         for key, value in defects(drawn, target).items():
             found[key].append(value)

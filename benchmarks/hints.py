@@ -44,15 +44,15 @@ def main() -> None:
     parser.add_argument("--sheet", type=Path)
     options = parser.parse_args()
     rows: dict[str, Any] = {}
-    generator, header = _load(options.model)
+    generator, header = load_translator(options.model)
     pairs = held_out(header, options.data)
     drawn: dict[str, Tensor] = {}
     if options.without:
-        plain, plain_header = _load(options.without)
-        drawn["trained without hints"] = _translate(plain, plain_header, pairs, None)
-    hints = {count: _dabs(pairs, count, options.seed + count) for count in COUNTS}
+        plain, plain_header = load_translator(options.without)
+        drawn["trained without hints"] = translated(plain, plain_header, pairs, None)
+    hints = {count: random_dabs(pairs, count, options.seed + count) for count in COUNTS}
     for count in COUNTS:
-        drawn[_name(count)] = _translate(generator, header, pairs, hints[count])
+        drawn[_name(count)] = translated(generator, header, pairs, hints[count])
     targets = _scaled(pairs.targets)
     for name, pictures in drawn.items():
         rows[name] = _distances(pictures, targets)
@@ -67,7 +67,7 @@ def main() -> None:
         torch.manual_seed(options.seed + count)
         wished, dabs = recoloured(targets, hints[count], 1.0)
         changed = (wished != targets).any(1).flatten(1).any(1)
-        pictures = _translate(generator, header, pairs, dabs)[changed]
+        pictures = translated(generator, header, pairs, dabs)[changed]
         under, region = _colour_errors(pictures, wished[changed], dabs[changed])
         distances = _distances(pictures, wished[changed])
         rows[f"{_name(count)}, one of another colour"] = distances | {
@@ -114,7 +114,7 @@ def _interval(values: npt.ArrayLike) -> list[float]:
     return [found.mean, found.low, found.high]
 
 
-def _load(name: str) -> tuple[torch.nn.Module, TranslateHeader]:
+def load_translator(name: str) -> tuple[torch.nn.Module, TranslateHeader]:
     generator, header = load_model(resolve_model(name))
     assert isinstance(header, TranslateHeader), f"'{name}' translates no pictures"
     return generator, header
@@ -125,7 +125,7 @@ def held_out(header: TranslateHeader, path: str) -> PairImages:
     return open_pairs(recipe.data, "test", side=header.size)
 
 
-def _dabs(pairs: PairImages, count: int, seed: int) -> Tensor:
+def random_dabs(pairs: PairImages, count: int, seed: int) -> Tensor:
     torch.manual_seed(seed)
     return hints_at(_scaled(pairs.targets), count, Hints(enabled=True))
 
@@ -139,7 +139,7 @@ def _pixels(pictures: Tensor) -> Tensor:
 
 
 @torch.inference_mode()
-def _translate(generator: torch.nn.Module, header: TranslateHeader, pairs: PairImages, hints: Tensor | None) -> Tensor:
+def translated(generator: torch.nn.Module, header: TranslateHeader, pairs: PairImages, hints: Tensor | None) -> Tensor:
     parts = []
     for start in range(0, len(pairs), BATCH):
         x = header.source.encode(torch.from_numpy(np.ascontiguousarray(pairs.sources[start : start + BATCH])))

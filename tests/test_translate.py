@@ -89,6 +89,16 @@ def test_auto_is_bfloat16_where_the_processor_has_units_for_it(
     assert Model("digits-cgan", precision="auto").sample(3, seed=1)[0].size == (28, 28)
 
 
+def test_auto_leaves_label_maps_in_float32_as_a_shade_would_be_another_class(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx512_bf16": True}, raising=False)
+    target = Preparation(kind="labels", channels=1, class_names=("sky", "road"), colours=((0, 0, 255), (90, 90, 90)))
+    path = make_model(tmp_path / "model.safetensors", target=target)
+    kinds = {name: next(Model(path, precision=name)._generator.parameters()).dtype for name in ("auto", "bf16")}
+    assert kinds == {"auto": torch.float32, "bf16": torch.bfloat16}
+
+
 def test_what_draws_in_float32_only_says_so() -> None:
     with pytest.raises(UsageError, match="from labels, in fp32 only: leave the precision out"):
         Model("digits-cgan", precision="bf16")

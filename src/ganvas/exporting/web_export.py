@@ -80,7 +80,7 @@ def export_web(
         written, infos = [], []
         for name, model, one in zip(names, models, found, strict=True):
             file = _model_file(name, one.data)
-            # Unpacked by the page: few servers pack what they send by themselves, and most do not know .onnx.
+            # The page unpacks what begins as a gzip file does, whatever the host says of it.
             packed = gzip.compress(one.data, mtime=0)
             _write(new / file, packed)
             written.append(replace(one.written(folder / file), bytes=len(packed)))

@@ -215,7 +215,7 @@ class _Up(nn.Module):
 
 
 class _ResidualBlock(nn.Module):
-    """h + what two 3x3 convolutions make of it and of its skip (He et al. 2016, pre-activation): (N, C, H, W) each.
+    """h + what two 3x3 convolutions make of it and of its skip (after He et al. 2016): (N, C, H, W) each.
 
     An up-convolution looks at each place of a side once; what colour has reached a place from within the same outline
     takes several looks.
