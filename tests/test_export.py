@@ -66,6 +66,8 @@ VARIANTS: list[dict[str, Any]] = [
     {"generator": {"source_skip": True}},
     {"generator": {"residual_blocks": (1, 0, 2)}},
     {"generator": {"residual_blocks": (1, 2), "norm": "spade"}, "source": STREET},
+    {"generator": {"noise": 2}},
+    {"generator": {"noise": 1, "norm": "spade", "source_skip": True}, "source": STREET},
     {"generator": {"upsampling": "pixel-shuffle"}},
     {"generator": {"skip_order": "skip-first", "dropout_layers": "2-4"}},
     {"generator": {"norm_statistics": "running"}},

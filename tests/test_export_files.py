@@ -180,7 +180,7 @@ def test_what_cannot_be_is_refused_in_one_line(colour: Path, digits: Path, tmp_p
         (lambda: ganvas.export(colour, tmp_path / "x.onnx", opset=17), "opset is 17: expected 18 to "),
         (lambda: ganvas.export(colour, tmp_path / "x.onnx", opset=999), "opset is 999: expected 18 to "),
         (lambda: ganvas.export(onnx_file, tmp_path / "x.onnx"), "is an export: give the .safetensors"),
-        (lambda: Model(onnx_file).variations(picture(32, 32), 2), "'colour' has nothing to vary: an export has no"),
+        (lambda: Model(onnx_file).variations(picture(32, 32), 2), "'colour' has nothing to vary: an export always"),
         (lambda: Model(onnx_file).sample(), "'colour' translates pictures"),
         (lambda: Model(digits).translate(picture(28, 28)), "'digits' draws without a picture"),
         (lambda: Model(digits, device="cuda"), "run by onnxruntime on the CPU: leave the device 'cuda' out"),

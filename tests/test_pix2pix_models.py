@@ -152,7 +152,7 @@ def test_dropout_in_evaluation_only_when_asked() -> None:
     network = small().eval()
     x = noise(1, 3, SIZE, SIZE)
     assert torch.equal(network(x), network(x))
-    network.dropout_on = True
+    network.varying = True
     assert not torch.equal(network(x), network(x))
 
 
@@ -228,6 +228,35 @@ def test_residual_blocks_are_torch_s_layers_at_their_sides(norm: Any) -> None:
     assert (network(x) - before).abs().mean() > 0.01
 
 
+def test_noise_is_planes_beside_the_source_fresh_in_training_and_the_same_ones_otherwise() -> None:
+    network = small(noise=2, dropout=0.0, norm="instance").eval()
+    wider = build_translator(
+        UnetGenerator(width=4, dropout=0.0, norm="instance"), in_channels=5, out_channels=3, size=SIZE
+    )
+    wider.load_state_dict({name: value for name, value in network.state_dict().items() if name != "noise"})
+    x = noise(2, 3, SIZE, 2 * SIZE)
+
+    def beside(noises: Tensor) -> Tensor:
+        drawn: Tensor = wider.eval()(torch.cat([x, noises], dim=1))
+        return drawn
+
+    planes = network.noise
+    assert planes is not None
+    stored = planes.repeat(2, 1, 1, 2)
+    assert stored.shape == (2, 2, SIZE, 2 * SIZE)
+    assert 0.9 < float(planes.std()) < 1.1
+    torch.testing.assert_close(network(x), beside(stored))
+    network.varying = True
+    for seed in (0, 1):
+        torch.manual_seed(seed)
+        drawn = network(x)
+        torch.manual_seed(seed)
+        torch.testing.assert_close(drawn, beside(torch.randn(stored.shape)))
+    network.varying = False
+    torch.manual_seed(1)
+    torch.testing.assert_close(network.train()(x), drawn)
+
+
 def test_padding_repeats_the_border_around_the_middle() -> None:
     network = small().eval()
     x = noise(1, 3, 30, 31)
@@ -242,6 +271,7 @@ VARIANTS: list[dict[str, Any]] = [
     for statistics in ("instance", "running")
     for bottleneck in (False, True)
 ] + [{"norm": norm, "residual_blocks": (0, 1)} for norm in ("batch", "instance", "spade")]
+VARIANTS += [{"noise": 2}]
 
 
 @pytest.mark.parametrize("variant", VARIANTS, ids=lambda v: "-".join(str(part) for part in v.values()))

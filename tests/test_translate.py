@@ -354,6 +354,18 @@ def test_a_variation_depends_on_seed_and_number_alone(model: Model) -> None:
     assert len(kinds) == 5
 
 
+def test_noise_alone_varies_and_the_one_picture_is_kept_in_the_file(folder: Path) -> None:
+    settings = {"dropout": 0.0, "noise": 2, "source_skip": True, "norm": "instance"}
+    path = make_model(folder / "noisy.safetensors", generator=settings)
+    model, image = Model(path), picture(40, 30)
+    torch.manual_seed(7)
+    one = pixels(model.translate(image))
+    torch.manual_seed(8)
+    assert np.array_equal(one, pixels(Model(path).translate(image)))
+    varied = [pixels(result) for result in model.variations(image, 2, seed=5)]
+    assert len({array.tobytes() for array in (one, *varied)}) == 3
+
+
 def test_variations_leave_the_random_numbers_of_others_alone(model: Model) -> None:
     torch.manual_seed(3)
     expected = torch.rand(3)
@@ -515,7 +527,7 @@ def test_the_wrong_verb_names_the_right_one(model: Model, plain_path: Path, tmp_
 
 def test_a_model_without_dropout_has_nothing_to_vary(folder: Path, tmp_path: Path) -> None:
     model = Model(make_model(folder / "still.safetensors", generator={"dropout": 0.0}))
-    with pytest.raises(UsageError, match="'still' has nothing to vary: it was trained without dropout"):
+    with pytest.raises(UsageError, match="'still' has nothing to vary: it has neither dropout nor noise"):
         model.variations(picture(32, 32), 2)
     with pytest.raises(UsageError, match="nothing to vary"):
         model.translate_files([tmp_path], tmp_path / "out", variations=2)

@@ -186,6 +186,7 @@ EXTRAS: dict[str, dict[str, Any]] = {
     "pixel shuffle": {"generator": {"upsampling": "pixel-shuffle"}},
     "resize": {"generator": {"upsampling": "resize"}},
     "source skip": {"generator": {"source_skip": True}},
+    "noise": {"generator": {"noise": 2, "norm": "instance"}},
     "residual blocks": {"generator": {"residual_blocks": (1, 2)}},
     "whole picture": {"discriminator": {"receptive_field": "image"}},
 }
@@ -246,6 +247,29 @@ def test_gradient_matching_leaves_pictures_with_dabs_alone() -> None:
         torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-6)
         seen.add(int(bare.sum()))
     assert seen == {0, 1, 2}
+
+
+def test_gradient_matching_minds_pictures_with_dabs_in_the_last_share_of_the_run() -> None:
+    hints = {"enabled": True, "none_share": 0.0, "continue_share": 0.99, "matched_share": 0.25}
+    task = make_task(make_recipe(objective={"kind": "l1", "gradient_matching": 50.0}, hints=hints))
+    sources, targets, labels = make_batch()
+    torch.manual_seed(0)
+    x, _ = task._inputs(sources, targets)
+    assert x[:, -1].flatten(1).any(1).all()
+    for seen, minded in ((0, False), (748, False), (750, True), (998, True)):
+        torch.manual_seed(0)
+        assert (task.step(sources, targets, labels, seen)["gradient_matching"] > 0) == minded
+
+
+def test_the_share_with_dabs_begins_at_a_whole_picture() -> None:
+    hints = {"enabled": True, "none_share": 0.0, "continue_share": 0.99, "matched_share": 0.33333}
+    recipe = make_recipe(
+        objective={"kind": "l1", "gradient_matching": 50.0}, hints=hints, train={"total_images": 60_000}
+    )
+    task = make_task(recipe)
+    for seen, minded in ((39_998, False), (40_000, True)):
+        torch.manual_seed(0)
+        assert (task.step(*make_batch(), seen)["gradient_matching"] > 0) == minded
 
 
 @pytest.mark.parametrize("kind", ["gan", "cgan"])

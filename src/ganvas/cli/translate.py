@@ -40,7 +40,9 @@ def translate(
     ] = None,
     variations: Annotated[
         int | None,
-        typer.Option(help="Several different results (dropout on): name-1.png, name-2.png, ...", show_default=False),
+        typer.Option(
+            help="Several different results (by dropout and noise): name-1.png, name-2.png, ...", show_default=False
+        ),
     ] = None,
     seed: Annotated[
         int | None,

@@ -52,4 +52,8 @@ class SegmentRecipe(Recipe):
                 'generator.norm "spade" modulates by a label map, which is what a segmenter has to find',
                 "unfit-segmenter-spade",
             )
+        if self.generator.noise:
+            raise Unfit(
+                "generator.noise is for models that draw, not for segmenters: leave it out", "unfit-segmenter-noise"
+            )
         return self

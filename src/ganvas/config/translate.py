@@ -66,6 +66,17 @@ class _TranslateGenerator(Settings):
     dropout: float = Field(0.5, ge=0, lt=1)
     dropout_layers: Literal["1-3", "2-4"] = "1-3"
     upsampling: Literal["transposed", "resize", "pixel-shuffle"] = "transposed"
+    noise: int = Field(
+        0,
+        ge=0,
+        le=16,
+        description="planes of Gaussian noise beside the source; new ones in training and for variations",
+    )
+
+    @property
+    def varies(self) -> bool:
+        """Whether one source has many pictures: by dropout, or by noise."""
+        return bool(self.dropout or self.noise)
 
 
 class UnetGenerator(_TranslateGenerator):
@@ -108,8 +119,8 @@ class TranslateObjective(Settings):
     gradient_matching: float = Field(
         0.0,
         ge=0,
-        description="beside l1 or l2, of pictures without dabs: weight of the L1 of pixels' differences at four scales "
-        "(Li & Snavely 2018)",
+        description="beside l1 or l2, of pictures without dabs, see hints.matched_share: weight of the L1 of pixels' "
+        "differences at four scales (Li & Snavely 2018)",
     )
     feature_matching: float = Field(0.0, ge=0, description="weight of the L1 of D's features (Wang et al. 2018)")
     halve_discriminator: bool = Field(False, description="half of D's loss, to slow D down")
@@ -142,6 +153,9 @@ class Hints(Settings):
     most_pixels: int = Field(9, ge=1, le=64, description="largest side of a dab, drawn from 1 to this")
     recolour_share: float = Field(
         0.0, ge=0, le=1, description="share of the pictures with dabs in which the colour under one becomes another"
+    )
+    matched_share: float = Field(
+        0.0, ge=0, le=1, description="last share of the run, in which gradient matching minds pictures with dabs too"
     )
 
 

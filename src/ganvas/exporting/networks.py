@@ -2,7 +2,8 @@
 
 Written out instead of traced, as PyTorch's exporters fix what is to stay open: the batch, the height and width with the
 padding to a multiple, and the bottleneck that may or may not be a single pixel. That both say the same is measured
-with every export (:mod:`ganvas.exporting.agreement`). Dropout is off, but for the paper's, which is part of the noise.
+with every export (:mod:`ganvas.exporting.agreement`). Dropout is off, but for the paper's, which is part of
+the noise, and a translator's noise is the stored one.
 """
 
 from __future__ import annotations
@@ -131,11 +132,13 @@ def _logits(network: Translator, graph: Graph) -> str:
     # Of a module's attributes torch's types know next to nothing.
     down: Any = network.encoder[0]
     up: Any
-    channels = down.conv.in_channels
+    channels = down.conv.in_channels - (0 if network.noise is None else len(network.noise))
     source = graph.input("source", ["batch", channels, "height", "width"])
     labels = graph.input("labels", ["batch"], TensorProto.INT64) if network.classes else None
     size = graph.add("Shape", source, start=2)
     padded, before = _padded(graph, source, size, network.multiple)
+    if network.noise is not None:
+        padded = graph.add("Concat", padded, _noise_beside(graph, network.noise, padded), axis=1)
     maps, h = [], padded
     levels = len(network.encoder)
     for level, down in enumerate(network.encoder):
@@ -175,6 +178,15 @@ def _padded(graph: Graph, source: str, size: str, multiple: int) -> tuple[str, s
     before = graph.add("Div", missing, graph.integers(2))
     pads = graph.add("Concat", before, graph.add("Sub", missing, before), axis=0)
     return graph.add("Pad", source, pads, "", graph.integers(2, 3), mode="edge"), before
+
+
+def _noise_beside(graph: Graph, stored: Tensor, padded: str) -> str:
+    """The network's noise, repeated over the padded picture and for each of the batch."""
+    planes = graph.floats("noise", stored[None].cpu().numpy())
+    tiles = graph.add("Div", graph.add("Shape", padded, start=2), graph.integers(*stored.shape[1:]))
+    noise = graph.add("Tile", planes, graph.add("Concat", graph.integers(1, 1), tiles, axis=0))
+    count = graph.add("Shape", padded, start=0, end=1)
+    return graph.add("Expand", noise, graph.add("Concat", count, graph.integers(1, 1, 1), axis=0))
 
 
 def _norm(graph: Graph, name: str, norm: Any, x: str, *, innermost: bool = False) -> str:

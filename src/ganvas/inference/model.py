@@ -259,10 +259,10 @@ class Model:
         label: Label | None = None,
         scale: Scale = "fit",
     ) -> list[Image.Image]:
-        """``count`` translations with dropout on, the i-th of which depends on ``seed`` and i alone.
+        """``count`` translations with dropout and fresh noise, the i-th of which depends on ``seed`` and i alone.
 
         Raises:
-            UsageError: as in :meth:`translate`, or the model was trained without dropout.
+            UsageError: as in :meth:`translate`, or the model has neither dropout nor noise.
             GanvasError: as in :meth:`translate`.
         """
         translator = self._translating()

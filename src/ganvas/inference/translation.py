@@ -94,11 +94,11 @@ class Translator:
         """
         if isinstance(self._generator, OnnxGenerator):
             raise UsageError(
-                f"model '{self.name}' has nothing to vary: an export has no dropout. Use the model file it was made of."
+                f"model '{self.name}' has nothing to vary: an export always draws the same. Use its model file."
             )
-        if not self.header.generator.dropout:
+        if not self.header.generator.varies:
             raise UsageError(
-                f"model '{self.name}' has nothing to vary: it was trained without dropout. Leave the variations out.",
+                f"model '{self.name}' has nothing to vary: it has neither dropout nor noise. Leave the variations out.",
                 "nothing-to-vary",
                 {"model": self.name},
             )
@@ -138,16 +138,16 @@ class Translator:
         return self._back.resized(drawn, *prepared.size)
 
     def vary(self, prepared: Prepared, seed: int, index: int) -> Pixels:
-        """The same with dropout, which depends on ``seed`` and ``index`` alone."""
+        """The same with dropout and fresh noise, which depend on ``seed`` and ``index`` alone."""
         own = np.random.SeedSequence(seed, spawn_key=(index,)).generate_state(1, np.uint64)[0]
         devices = [self._device] if self._device.type == "cuda" else []
-        self._generator.dropout_on = True
+        self._generator.varying = True
         try:
             with torch.random.fork_rng(devices):
                 torch.manual_seed(int(own))
                 return self.draw(prepared)
         finally:
-            self._generator.dropout_on = False
+            self._generator.varying = False
 
     def _network_pixels(self, height: int, width: int) -> int:
         """What the network works on: it widens a picture to a multiple of a side, a strip of few pixels many times."""

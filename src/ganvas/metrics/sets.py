@@ -13,7 +13,7 @@ from ganvas.metrics.translation import Labels
 from ganvas.pictures import Pixels
 
 Vary = Callable[[Pixels, int, int], Pixels]
-"""Source uint8 (Cs, S, S), its label and a count N to that many translations uint8 (N, Ct, S, S) with dropout on."""
+"""Source uint8 (Cs, S, S), its label and a count N to that many translations uint8 (N, Ct, S, S) that vary."""
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ class Setting:
         pairs: the held-out pairs that are translated, S pixels a side; for preparations, class names and the count,
             not for the pictures, which come through ``update`` one batch after the other.
         seed: of everything random; the same seed gives the same digits.
-        vary: draws variations; None where the model has none (it was trained without dropout).
+        vary: draws variations; None where the model has none (it has neither dropout nor noise).
     """
 
     pairs: PairImages

@@ -46,22 +46,30 @@ class Translator(nn.Module):
 
     With ``settings.source_skip`` the last up-convolution gives half of the first width instead, and a 3x3 convolution
     over that and the source makes the picture: what a source shows to the pixel, lines above all, need not be learnt.
-    ``settings.residual_blocks`` counts blocks behind the up-convolutions, from that to half the picture's side inwards.
+    ``settings.noise`` planes of N(0, 1) are seen beside the source by all that sees it: a map of flat areas alone gives
+    no texture to start from. ``settings.residual_blocks`` counts blocks behind the up-convolutions, from that to half
+    the picture's side inwards.
 
-    Training mode: dropout, batch statistics. Evaluation: no dropout unless ``dropout_on`` is set (variations), and
-    batch norm as ``settings.norm_statistics`` says, so that no picture depends on the others in its batch.
+    Training mode: dropout, fresh noise, batch statistics. Evaluation: no dropout, and always the same noise, unless
+    ``varying`` is set, and batch norm as ``settings.norm_statistics`` says, so that no picture depends
+    on the others in its batch.
     """
 
     def __init__(
         self, settings: TranslatorSettings, in_channels: int, out_channels: int, size: int, classes: int
     ) -> None:
         super().__init__()
-        self.dropout_on = False
+        self.varying = False
         self.classes = classes
         self.skips = settings.network == "unet"
         self.skip_first = isinstance(settings, config.UnetGenerator) and settings.skip_order == "skip-first"
         levels = size.bit_length() - 1
         self.multiple = 2**levels
+        # What evaluation gives every picture; in the model file, as torch's random numbers differ between its versions.
+        planes = torch.empty(settings.noise, self.multiple, self.multiple).normal_() if settings.noise else None
+        self.noise: Tensor | None
+        self.register_buffer("noise", planes)
+        in_channels += settings.noise
         widths = [settings.width * min(2**level, 8) for level in range(levels)]
         self.encoder = nn.ModuleList(
             _Down(
@@ -119,23 +127,32 @@ class Translator(nn.Module):
                 f"this model draws for one of {self.classes} classes, found no label: give one with --label"
             )
         height, width = source.shape[2:]
+        varying = self.training or self.varying
         padded, top, left = _pad_to_multiple(source, self.multiple)
+        if self.noise is not None:
+            padded = torch.cat([padded, self._noise_beside(padded, self.noise, fresh=varying)], dim=1)
         maps = [padded]
         for down in self.encoder:
             maps.append(down(maps[-1]))
         h = maps.pop()
-        dropout_on = self.training or self.dropout_on
         for layer, up in enumerate(self.decoder):
             if self.skips and layer:
                 skip = maps.pop()
                 h = _joined(*((skip, h) if self.skip_first else (h, skip)))
-            h = up(h, padded, labels, dropout_on)
+            h = up(h, padded, labels, varying)
             blocks: Any = self.blocks[layer] if layer < len(self.blocks) else ()
             for block in blocks:
                 h = block(h, maps[-1], padded)
         if self.finish is not None:
             h = self.finish(torch.cat([F.relu_(h), padded], dim=1))
         return h[:, :, top : top + height, left : left + width]
+
+    def _noise_beside(self, padded: Tensor, stored: Tensor, *, fresh: bool) -> Tensor:
+        count, _, height, width = padded.shape
+        if fresh:
+            return torch.randn(count, len(stored), height, width, dtype=padded.dtype, device=padded.device)
+        tiles = stored.repeat(1, height // self.multiple, width // self.multiple)
+        return tiles.expand(count, -1, -1, -1)
 
 
 def _joined(one: Tensor, other: Tensor) -> Tensor:
@@ -204,14 +221,14 @@ class _Up(nn.Module):
         self.norm = None if last else _decoder_norm(settings, after, map_channels)
         self.film = Film(after, classes) if classes and not last else None
 
-    def forward(self, x: Tensor, label_map: Tensor, labels: Tensor | None, dropout_on: bool) -> Tensor:
+    def forward(self, x: Tensor, label_map: Tensor, labels: Tensor | None, varying: bool) -> Tensor:
         # In place: what is given is used nowhere else.
         h: Tensor = self.conv(F.relu_(x))
         if self.norm is not None:
             h = _normalised(self.norm, h, label_map)
         if self.film is not None:
             h = self.film(h, labels)
-        return F.dropout(h, self.dropout) if dropout_on and self.dropout else h
+        return F.dropout(h, self.dropout) if varying and self.dropout else h
 
 
 class _ResidualBlock(nn.Module):

@@ -114,7 +114,7 @@ class TranslateTask(Task):
             losses[objective.kind[:2]] = distance.detach()
             total = objective.l1_weight * distance
             if objective.gradient_matching:
-                difference = objectives.gradient_matching(self._undabbed(x, leaf, y), y)
+                difference = objectives.gradient_matching(self._matched(x, leaf, y, images_seen), y)
                 losses["gradient_matching"] = difference.detach()
                 total = total + objective.gradient_matching * difference
             (gradient,) = torch.autograd.grad(total, leaf)
@@ -153,12 +153,14 @@ class TranslateTask(Task):
             x = torch.cat([x, hints], dim=1)
         return _channels_last(x), _channels_last(y)
 
-    def _undabbed(self, x: Tensor, drawn: Tensor, y: Tensor) -> Tensor:
-        """The drawn pictures, in place of those with dabs the true ones, of which gradient matching learns nothing.
+    def _matched(self, x: Tensor, drawn: Tensor, y: Tensor, images_seen: int) -> Tensor:
+        """What gradient matching compares with the targets: the drawn pictures, those with dabs only at the run's end.
 
-        A dab's colour first shows around the dab alone, two colours in one area: matching would unlearn it there.
+        A dab's colour first shows around the dab alone, two colours in one area: matching would unlearn it there. Until
+        ``hints.matched_share`` of the run is left, the true pictures are in their place, of which it learns nothing.
         """
-        if not self.recipe.hints.enabled:
+        hints, total = self.recipe.hints, self.recipe.train.total_images
+        if not hints.enabled or images_seen >= total - round(hints.matched_share * total):
             return drawn
         dabbed = x[:, -1:].amax(dim=(1, 2, 3), keepdim=True) > 0
         return torch.where(dabbed, y, drawn)
