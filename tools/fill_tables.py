@@ -59,6 +59,7 @@ TABLES: dict[str, Callable[[dict[str, Any]], str]] = {
     "export:pictures": export_quality.pictures,
     "flat-areas": flat_areas.table,
     "flat-areas-dabbed": flat_areas.table,
+    "flat-areas-dabbed-parts": flat_areas.table,
     "flat-areas-parts": flat_areas.table,
     "hints": hints.table,
     "hints-short": hints.table,
