@@ -26,7 +26,7 @@ import cgan_step  # noqa: E402
 import classes  # noqa: E402
 import course_history  # noqa: E402
 import evaluate_cost  # noqa: E402
-import evaluate_digits  # noqa: E402
+import evaluate_models  # noqa: E402
 import export_quality  # noqa: E402
 import flat_areas  # noqa: E402
 import hints  # noqa: E402
@@ -45,12 +45,13 @@ TABLES: dict[str, Callable[[dict[str, Any]], str]] = {
     "ablation-digits-cgan": ablation_digits_cgan.table,
     "against-classic-colorize": against_classic.table,
     "against-classic-labels2street": against_classic.table,
+    "against-classic-labels2street-smooth": against_classic.table,
     "against-classic-photo2labels": against_classic.table,
     "against-classic-sketch2color": against_classic.table,
     "cgan-step": cgan_step.printed,
     "classes": classes.table,
     "course-history": course_history.table,
-    "digits-evaluated": evaluate_digits.table,
+    "digits-evaluated": evaluate_models.table,
     "evaluate-cost": evaluate_cost.table,
     "export:agreement": export_quality.agreement,
     "export:bits": export_quality.bits,
@@ -69,6 +70,7 @@ TABLES: dict[str, Callable[[dict[str, Any]], str]] = {
     "pix2pix-loss-curves": pix2pix_loss_curves.printed,
     "pix2pix-step": pix2pix_step.printed,
     "sketch-methods": sketch_methods.table,
+    "streets-texture": evaluate_models.table,
     "studio-load": studio_load.printed,
     "studio-load-training": studio_load.printed,
     "studio-page": studio_page.printed,

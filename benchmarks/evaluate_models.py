@@ -1,10 +1,12 @@
-"""Every number of `ganvas evaluate` for models of digits, side by side, with real digits as the reference.
+"""Every number of `ganvas evaluate` for several models, side by side, with the real pictures as the reference.
 
-    python benchmarks/evaluate_digits.py --data MNIST digits-conv runs/mine --json docs/results/digits-evaluated.json
+    python benchmarks/evaluate_models.py --data MNIST digits-conv runs/mine --json docs/results/digits-evaluated.json
+    python benchmarks/evaluate_models.py --data CAMVID --segmenter runs/street-segmenter runs/mine runs/other
 
-MNIST is a folder with MNIST's four IDX files: 10,000 pictures are drawn for the labels of its test digits and compared
-with those; in the real column 10,000 training digits take the place of drawn ones, or 1,000 test digits where training
-pictures are what is compared with (docs/metrics.md).
+The models are of one task. MNIST is a folder with MNIST's four IDX files: 10,000 pictures are drawn for the labels of
+its test digits and compared with those; in the real column 10,000 training digits take the place of drawn ones, or
+1,000 test digits where training pictures are what is compared with. Of pairs, the held-out ones are translated
+(docs/metrics.md).
 """
 
 from __future__ import annotations
@@ -23,17 +25,20 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("models", nargs="+", help="shipped names, run folders or .safetensors files")
     parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--segmenter", default="", help="judge of street photos")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
-    result = {model: evaluated(model, options.data, options.seed) for model in options.models}
+    common = ["--data", str(options.data), "--seed", str(options.seed)]
+    common += ["--segmenter", options.segmenter] if options.segmenter else []
+    result = {model: evaluated(model, common) for model in options.models}
     print(table(result))
     write_json(options.json, result)
 
 
-def evaluated(model: str, data: Path, seed: int) -> dict[str, Any]:
+def evaluated(model: str, options: list[str]) -> dict[str, Any]:
     """What `ganvas evaluate` says of a model: how it was measured, and its metrics."""
-    command = [sys.executable, "-m", "ganvas", "evaluate", model, "--data", str(data), "--seed", str(seed), "--json"]
+    command = [sys.executable, "-m", "ganvas", "evaluate", model, *options, "--json"]
     found = json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout)
     kept = ("pictures", "seed", "fingerprint", "split", "settings")
     return {
@@ -48,7 +53,7 @@ def table(result: dict[str, Any]) -> str:
     real: dict[str, Any] = {}
     for each in result.values():
         real |= {name: metric for name, metric in each["metrics"].items() if name not in real}
-    lines = ["| | " + " | ".join([*result, "real digits"]) + " |", "|---" * (len(result) + 2) + "|"]
+    lines = ["| | " + " | ".join([*result, "real"]) + " |", "|---" * (len(result) + 2) + "|"]
     for name, metric in real.items():
         places = metric["decimals"]
         cells = [_cell(each["metrics"].get(name), places) for each in result.values()]
