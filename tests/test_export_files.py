@@ -142,7 +142,7 @@ def test_what_an_export_cannot_be_asked_is_refused_in_one_line(
         (tmp_path / "plain.onnx", ["--label", "noon"], "no class 'noon': it knows day, night"),
         (hinted, ["--label", "day"], "'colour' takes no label"),
         (hinted, small, "has 20 x 15 pixels"),
-        (hinted, ["--variations", "3"], "an export has no dropout. Use the model file it was made of"),
+        (hinted, ["--variations", "3"], "an export always draws the same. Use its model file."),
         (hinted, ["--precision", "bf16"], "leave the precision out"),
         (hinted, ["--device", "cuda"], "leave the device 'cuda' out"),
         (digits, [], "draws without a picture to start from"),
