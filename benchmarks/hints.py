@@ -1,9 +1,11 @@
 """What dabs of the true colours do: held-out pairs translated with 0, 1, 5 and 20 of them.
 
     python benchmarks/hints.py sketch2color --without RUN --json docs/results/hints.json --sheet docs/pictures/hints.png
+    python benchmarks/hints.py sketch2color --variations docs/pictures/variations.png
 
 MODEL takes hints; RUN is a model of the same recipe but for `hints.enabled = false`, on the same data. The dabs lie at
 random places, fixed by --seed; the larger numbers are other dabs, not the same and more.
+--variations draws what `ganvas translate --variations` makes of some of the pairs, and nothing else.
 """
 
 from __future__ import annotations
@@ -22,7 +24,7 @@ from torch import Tensor
 from ganvas.config import Hints, TranslateRecipe, load_recipe
 from ganvas.data.hints import hints_at, recoloured
 from ganvas.data.pairs import PairImages, open_pairs
-from ganvas.inference import resolve_model
+from ganvas.inference import Model, resolve_model
 from ganvas.metrics.intervals import mean_interval
 from ganvas.metrics.pictures import measure_pictures
 from ganvas.model_file import TranslateHeader, load_model
@@ -32,6 +34,8 @@ COUNTS = (0, 1, 5, 20)
 WISHES = (1, 5)
 SAME_COLOUR = 24  # of 255: how far a region's colours are from its dab's
 BATCH = 4
+SHOWN = 10
+VARIATIONS = 4
 
 
 def main() -> None:
@@ -42,10 +46,14 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--json", type=Path)
     parser.add_argument("--sheet", type=Path)
+    parser.add_argument("--variations", type=Path)
     options = parser.parse_args()
     rows: dict[str, Any] = {}
     generator, header = load_translator(options.model)
     pairs = held_out(header, options.data)
+    if options.variations:
+        _variations(Model(options.model), pairs, options.seed, options.variations)
+        return
     drawn: dict[str, Tensor] = {}
     if options.without:
         plain, plain_header = load_translator(options.without)
@@ -173,10 +181,10 @@ def _colour_errors(drawn: Tensor, targets: Tensor, hints: Tensor) -> tuple[list[
 
 def _sheet(pairs: PairImages, drawn: dict[str, Tensor], hints: dict[int, Tensor], path: Path) -> None:
     """Rows: pictures; columns: source, then without, with none, 1, 5 (and these dabs), 20, and the truth."""
-    chosen = np.linspace(0, len(pairs) - 1, 10).round().astype(int)
+    chosen = pairs.spread(SHOWN)
     cells, captions = [], []
     for index in chosen:
-        source = pairs.source_preparation.shown(np.moveaxis(pairs.sources[index], 0, -1)[None])[0]
+        source = _source(pairs, index)
         dabbed = source.copy()
         hint = hints[5][index].numpy()
         mask = hint[3] > 0
@@ -187,6 +195,23 @@ def _sheet(pairs: PairImages, drawn: dict[str, Tensor], hints: dict[int, Tensor]
         cells += list(row.values())
         captions += list(row) if index == chosen[-1] else [""] * len(row)
     save_png(grid(np.stack(cells), len(cells) // len(chosen), captions=captions, gap=4), path)
+
+
+def _variations(model: Model, pairs: PairImages, seed: int, path: Path) -> None:
+    """Rows: pictures; columns: source, translation, and variations of it."""
+    cells = []
+    for index in pairs.spread(SHOWN):
+        sketch = np.moveaxis(pairs.sources[index], 0, -1)
+        varied = model.variations(sketch, VARIATIONS, seed=seed)
+        cells += [_source(pairs, index), *map(np.asarray, (model.translate(sketch), *varied))]
+    columns = ["sketch", "as it chooses", *(f"variation {number}" for number in range(1, VARIATIONS + 1))]
+    captions = [""] * (len(cells) - len(columns)) + columns
+    save_png(grid(np.stack(cells), len(columns), captions=captions, gap=4), path)
+
+
+def _source(pairs: PairImages, index: int) -> npt.NDArray[np.uint8]:
+    """RGB (S, S, 3)."""
+    return pairs.source_preparation.shown(np.moveaxis(pairs.sources[index], 0, -1)[None])[0]
 
 
 if __name__ == "__main__":

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import colorsys
+
 import numpy as np
 import pytest
 import torch
 from torch import Tensor
 
 from ganvas.config import Hints
-from ganvas.data.hints import hints_at, hints_from_rgba, random_hints, recoloured
+from ganvas.data.hints import hints_at, hints_from_rgba, hints_of_another_hue, random_hints, recoloured
 from ganvas.errors import UsageError
 
 ALWAYS = Hints(none_share=0)
@@ -196,3 +198,46 @@ def test_recolouring_takes_the_asked_share_and_any_colour() -> None:
     new = after[changed][:, :, 0, 6]
     assert new.amin(0).max() < -0.8
     assert new.amax(0).min() > 0.8
+
+
+def halves(left: tuple[int, int, int], right: tuple[int, int, int]) -> np.ndarray:
+    """A drawing (64, 64, 3) in two colours."""
+    drawn = np.empty((64, 64, 3), np.uint8)
+    drawn[:, :32], drawn[:, 32:] = left, right
+    return drawn
+
+
+@pytest.mark.parametrize("turn", [0.0, 0.25, 0.6])
+def test_a_variations_dabs_have_the_drawings_colours_as_far_on_in_the_circle_of_hues(turn: float) -> None:
+    torch.manual_seed(5)
+    both = ((240, 200, 40), (60, 90, 200))
+    hints = hints_of_another_hue(halves(*both), turn, 30)
+    for colour, half in zip(both, (hints[..., :28], hints[..., 36:]), strict=True):
+        hue, saturation, value = colorsys.rgb_to_hsv(*(channel / 255 for channel in colour))
+        expected = torch.tensor(colorsys.hsv_to_rgb((hue + turn) % 1, saturation, value)) * 2 - 1
+        found = half[:3, half[3] > 0]
+        assert found.shape[1] > 0
+        assert (found - expected[:, None]).abs().max() < 0.06  # Pillow's HSV has 8 bits
+
+
+def test_greys_have_no_hue_to_turn() -> None:
+    torch.manual_seed(6)
+    hints = hints_of_another_hue(halves((255, 255, 255), (128, 128, 128)), 0.4, 30)
+    assert set(hints[:3, hints[3] > 0].flatten().tolist()) == {1.0, float(np.float32(128) / np.float32(127.5)) - 1}
+
+
+def test_given_dabs_stay_and_so_does_what_is_drawn_in_their_colours() -> None:
+    drawn = halves((230, 200, 40), (60, 90, 200))
+    given = torch.zeros(4, 64, 64)
+    # Somewhat off what is drawn there, as a model is.
+    given[:, 10:14, 10:14] = torch.tensor([240 / 127.5 - 1, 190 / 127.5 - 1, 50 / 127.5 - 1, 1.0])[:, None, None]
+    torch.manual_seed(7)
+    hints = hints_of_another_hue(drawn, 0.3, 30, given)
+    assert torch.equal(hints[:, 10:14, 10:14], given[:, 10:14, 10:14])
+    assert hints[3, :, :32].sum() == 16
+    assert hints[3, :, 32:].sum() > 0
+    assert (hints[:3] * (1 - hints[3])).abs().max() == 0
+    torch.manual_seed(7)
+    free = hints_of_another_hue(drawn, 0.3, 30)
+    assert torch.equal(free[:, :, 32:], hints[:, :, 32:])
+    assert free[3, :, :32].sum() > 16

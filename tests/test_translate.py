@@ -16,6 +16,7 @@ from PIL import Image
 from ganvas import __version__
 from ganvas.cli.main import _run
 from ganvas.config import UnetGenerator
+from ganvas.data.hints import hints_of_another_hue
 from ganvas.data.preparation import Preparation
 from ganvas.errors import GanvasError, UsageError
 from ganvas.inference import Model, translation
@@ -366,6 +367,35 @@ def test_noise_alone_varies_and_the_one_picture_is_kept_in_the_file(folder: Path
     assert len({array.tobytes() for array in (one, *varied)}) == 3
 
 
+def test_dabs_alone_vary_a_model_that_takes_hints(folder: Path) -> None:
+    path = make_model(folder / "dabbed.safetensors", generator={"dropout": 0.0}, hints=True)
+    model, image = Model(path), picture(40, 30)
+    many = [pixels(result) for result in model.variations(image, 3, seed=5)]
+    assert len({array.tobytes() for array in (pixels(model.translate(image)), *many)}) == 4
+    assert np.array_equal(pixels(model.variations(image, 1, seed=5)[0]), many[0])
+    assert not np.array_equal(pixels(model.variations(image, 1, seed=6)[0]), many[0])
+    # Dabs everywhere leave no place to vary.
+    dabs = Image.new("RGBA", image.size, (200, 30, 60, 255))
+    dabs.putpixel((0, 0), (0, 0, 0, 0))
+    steady = pixels(model.translate(image, hints=dabs))
+    for varied in model.variations(image, 2, seed=5, hints=dabs):
+        assert np.abs(pixels(varied).astype(int) - steady).mean() < 1
+
+
+def test_a_larger_picture_gets_as_many_dabs_an_area(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    model = Model(make_model(folder / "many.safetensors", hints=True))
+    asked: list[int] = []
+
+    def counted(drawn: Any, turn: float, count: int, given: Any = None) -> Any:
+        assert drawn.shape[:2] == (64, 96)
+        asked.append(count)
+        return hints_of_another_hue(drawn, turn, count, given)
+
+    monkeypatch.setattr(translation, "hints_of_another_hue", counted)
+    model.variations(picture(96, 64), 1, scale="native")
+    assert asked == [6 * translation.VARIED_DABS]
+
+
 def test_variations_leave_the_random_numbers_of_others_alone(model: Model) -> None:
     torch.manual_seed(3)
     expected = torch.rand(3)
@@ -527,7 +557,7 @@ def test_the_wrong_verb_names_the_right_one(model: Model, plain_path: Path, tmp_
 
 def test_a_model_without_dropout_has_nothing_to_vary(folder: Path, tmp_path: Path) -> None:
     model = Model(make_model(folder / "still.safetensors", generator={"dropout": 0.0}))
-    with pytest.raises(UsageError, match="'still' has nothing to vary: it has neither dropout nor noise"):
+    with pytest.raises(UsageError, match=r"'still' has nothing to vary: .* and takes no hints\. Leave"):
         model.variations(picture(32, 32), 2)
     with pytest.raises(UsageError, match="nothing to vary"):
         model.translate_files([tmp_path], tmp_path / "out", variations=2)

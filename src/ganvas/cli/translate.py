@@ -41,7 +41,9 @@ def translate(
     variations: Annotated[
         int | None,
         typer.Option(
-            help="Several different results (by dropout and noise): name-1.png, name-2.png, ...", show_default=False
+            help="Several different results: name-1.png, name-2.png, ... By dropout, by noise, and of a model that "
+            "takes hints by dabs in other hues than it would choose.",
+            show_default=False,
         ),
     ] = None,
     seed: Annotated[

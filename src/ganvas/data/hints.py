@@ -12,6 +12,8 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 import torch
+import torch.nn.functional as F
+from PIL import Image
 from torch import Tensor
 
 from ganvas.config import Hints
@@ -24,6 +26,7 @@ _WHITE, _BLACK = 0.94, -0.8  # of [-1, 1]: the darkest channel of paper, the bri
 _CHROMATIC = 0.3  # from the least to the largest channel of a colour that can be told from grey
 _SAME = 0.25  # how far off the way from black to a colour its shades may lie
 _BRIGHTER = 1.15  # than the colour itself, and still a shade of it
+_LEVELS = 16  # of red, green and blue, by which two colours are about the same when they are neighbours
 
 
 def random_hints(targets: Tensor, settings: Hints) -> Tensor:
@@ -84,6 +87,31 @@ def hints_at(targets: Tensor, count: int, settings: Hints) -> Tensor:
     return _dabbed(targets, torch.full((len(targets),), count, device=targets.device), settings)
 
 
+def hints_of_another_hue(drawn: Pixels, turn: float, count: int, given: Tensor | None = None) -> Tensor:
+    """Dabs for a variation of a drawing: of its own colours, each as far on in the circle of hues (of HSV).
+
+    Greys stay, so paper does. So do the dabs that a person gave, and what is drawn in about their colours gets no
+    other dab. Draws the places from torch's global random numbers.
+
+    Args:
+        drawn: (H, W, 3) uint8, as the model draws it with the dabs that were given.
+        turn: the share of the circle, in [0, 1].
+        count: how many dabs.
+        given: (4, H, W); None where there are none.
+
+    Returns:
+        (4, H, W).
+    """
+    hue, saturation, value = Image.fromarray(drawn).convert("HSV").split()
+    hue = hue.point([(level + round(turn * 256)) % 256 for level in range(256)])
+    turned = np.array(Image.merge("HSV", (hue, saturation, value)).convert("RGB"))
+    hints = hints_at(_from_uint8(turned)[None], count, Hints())[0]
+    if given is None:
+        return hints
+    hints = torch.where(_about(_from_uint8(drawn), given), 0.0, hints)
+    return torch.where(given[3] > 0, given, hints)
+
+
 def hints_from_rgba(pixels: Pixels) -> npt.NDArray[np.float32]:
     """A person's dabs: (H, W, 4) uint8, transparent where there is none, as (4, H, W).
 
@@ -102,6 +130,23 @@ def hints_from_rgba(pixels: Pixels) -> npt.NDArray[np.float32]:
         )
     colours = np.where(mask, pixels[:, :, :3].astype(np.float32) / 127.5 - 1, 0)
     return np.ascontiguousarray(np.concatenate((colours, mask), axis=2, dtype=np.float32).transpose(2, 0, 1))
+
+
+def _from_uint8(pixels: Pixels) -> Tensor:
+    """(H, W, 3) uint8 as (3, H, W) in [-1, 1]."""
+    return torch.from_numpy(np.moveaxis(pixels, 2, 0).astype(np.float32) / 127.5 - 1)
+
+
+def _about(colours: Tensor, given: Tensor) -> Tensor:
+    """Which pixels (H, W) of a picture (3, H, W) are about as coloured as one of the dabs (4, H, W), wherever it is."""
+
+    def levels(values: Tensor) -> tuple[Tensor, ...]:
+        return ((values + 1) / 2 * _LEVELS).long().clamp(max=_LEVELS - 1).unbind()
+
+    table = torch.zeros((_LEVELS,) * 3)
+    table[levels(given[:3, given[3] > 0])] = 1
+    near = F.max_pool3d(table[None, None], 3, stride=1, padding=1)[0, 0]
+    return near[levels(colours)] > 0
 
 
 def _dabbed(targets: Tensor, counts: Tensor, settings: Hints) -> Tensor:

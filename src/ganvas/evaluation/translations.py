@@ -65,7 +65,7 @@ def evaluate_translations(
     judges = [] if judge is None else [segmentation_metric(judge.find)]
     judges += [] if inception is None else [inception_metric(inception.network)]
     # Variations are drawn as pictures, which other channels are not.
-    varies = header.generator.varies and not is_export(model.path) and pairs.targets.shape[1] in (1, 3)
+    varies = header.varies and not is_export(model.path) and pairs.targets.shape[1] in (1, 3)
     setting = Setting(pairs, seed, _varying(model, seed) if varies else None)
     sets = [metric for factory in (*SET_METRICS, *judges) if (metric := factory(setting)) is not None]
     drawing = _Drawing(translator_of(model, entry.given, header.size), pairs, sets)

@@ -259,10 +259,13 @@ class Model:
         label: Label | None = None,
         scale: Scale = "fit",
     ) -> list[Image.Image]:
-        """``count`` translations with dropout and fresh noise, the i-th of which depends on ``seed`` and i alone.
+        """``count`` different translations, the i-th of which depends on ``seed`` and i alone.
+
+        They differ by dropout and fresh noise, and those of a model that takes hints by a few dabs more, of the
+        colours that it would choose turned around the circle of hues. Hints that are given stay as they are.
 
         Raises:
-            UsageError: as in :meth:`translate`, or the model has neither dropout nor noise.
+            UsageError: as in :meth:`translate`, or the model has neither dropout nor noise and takes no hints.
             GanvasError: as in :meth:`translate`.
         """
         translator = self._translating()

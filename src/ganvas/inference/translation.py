@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal
@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from ganvas.config import HINT_CHANNELS
 from ganvas.data.decoding import load_picture
-from ganvas.data.hints import hints_from_rgba
+from ganvas.data.hints import hints_from_rgba, hints_of_another_hue
 from ganvas.data.label_maps import snapped
 from ganvas.data.preparation import Preparation
 from ganvas.errors import GanvasError, UsageError
@@ -36,6 +36,8 @@ Precision = Literal["auto", "fp32", "bf16"]
 WHOLE = 1024 * 1024
 TILE = 1024
 OVERLAP = 256
+VARIED_DABS = 6  # on as many pixels as a training picture has
+GOLDEN = (math.sqrt(5) - 1) / 2  # multiples of it, modulo 1, are far from each other, however many there are
 MOST_SNAPPED = 1 << 22  # distances between pixels and colours in memory at a time
 
 
@@ -96,9 +98,10 @@ class Translator:
             raise UsageError(
                 f"model '{self.name}' has nothing to vary: an export always draws the same. Use its model file."
             )
-        if not self.header.generator.varies:
+        if not self.header.varies:
             raise UsageError(
-                f"model '{self.name}' has nothing to vary: it has neither dropout nor noise. Leave the variations out.",
+                f"model '{self.name}' has nothing to vary: it has neither dropout nor noise, and takes no hints. "
+                "Leave the variations out.",
                 "nothing-to-vary",
                 {"model": self.name},
             )
@@ -125,6 +128,10 @@ class Translator:
 
     def draw(self, prepared: Prepared) -> Pixels:
         """The translation, uint8 (H, W, C), in the size of the picture that was prepared."""
+        return self._back.resized(self._drawn(prepared), *prepared.size)
+
+    def _drawn(self, prepared: Prepared) -> Pixels:
+        """The same in the size that the model works at."""
         height, width = prepared.pixels.shape[:2]
         region = partial(self._region, prepared)
         if self._network_pixels(height, width) <= WHOLE:
@@ -135,19 +142,29 @@ class Translator:
                 drawn[rows] = to_uint8(values)
         if self.header.target.colours:
             drawn = in_colours(drawn, self.header.target.colours)
-        return self._back.resized(drawn, *prepared.size)
+        return drawn
 
     def vary(self, prepared: Prepared, seed: int, index: int) -> Pixels:
-        """The same with dropout and fresh noise, which depend on ``seed`` and ``index`` alone."""
+        """``draw`` with dropout, fresh noise and dabs of another hue, which depend on ``seed`` and ``index`` alone."""
         own = np.random.SeedSequence(seed, spawn_key=(index,)).generate_state(1, np.uint64)[0]
         devices = [self._device] if self._device.type == "cuda" else []
         self._generator.varying = True
         try:
             with torch.random.fork_rng(devices):
                 torch.manual_seed(int(own))
+                if self.header.hints:
+                    prepared = self._with_varied_hints(prepared, seed, index)
                 return self.draw(prepared)
         finally:
             self._generator.varying = False
+
+    def _with_varied_hints(self, prepared: Prepared, seed: int, index: int) -> Prepared:
+        """What is drawn, with dabs of its colours in another hue: a model that follows dabs hardly varies otherwise."""
+        height, width = prepared.pixels.shape[:2]
+        count = VARIED_DABS * max(1, round(height * width / self.header.size**2))
+        begin = np.random.default_rng(seed).random()
+        turn = (begin + index * GOLDEN) % 1
+        return replace(prepared, hints=hints_of_another_hue(self._drawn(prepared), turn, count, prepared.hints))
 
     def _network_pixels(self, height: int, width: int) -> int:
         """What the network works on: it widens a picture to a multiple of a side, a strip of few pixels many times."""
