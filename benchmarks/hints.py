@@ -211,7 +211,8 @@ def _variations(model: Model, pairs: PairImages, seed: int, path: Path) -> None:
 
 def _source(pairs: PairImages, index: int) -> npt.NDArray[np.uint8]:
     """RGB (S, S, 3)."""
-    return pairs.source_preparation.shown(np.moveaxis(pairs.sources[index], 0, -1)[None])[0]
+    shown: npt.NDArray[np.uint8] = pairs.source_preparation.shown(np.moveaxis(pairs.sources[index], 0, -1)[None])[0]
+    return shown
 
 
 if __name__ == "__main__":
