@@ -48,6 +48,8 @@ def main() -> None:
     parser.add_argument("--sheet", type=Path)
     parser.add_argument("--variations", type=Path)
     options = parser.parse_args()
+    if options.variations and (options.without or options.json or options.sheet):
+        parser.error("--variations goes with none of --without, --json and --sheet")
     rows: dict[str, Any] = {}
     generator, header = load_translator(options.model)
     pairs = held_out(header, options.data)

@@ -59,6 +59,7 @@ OPTIONS = {
         "--label",
         "--out",
         "--precision",
+        "--recolour",
         "--scale",
         "--seed",
         "--variations",

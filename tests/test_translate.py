@@ -367,33 +367,76 @@ def test_noise_alone_varies_and_the_one_picture_is_kept_in_the_file(folder: Path
     assert len({array.tobytes() for array in (one, *varied)}) == 3
 
 
-def test_dabs_alone_vary_a_model_that_takes_hints(folder: Path) -> None:
-    path = make_model(folder / "dabbed.safetensors", generator={"dropout": 0.0}, hints=True)
-    model, image = Model(path), picture(40, 30)
-    many = [pixels(result) for result in model.variations(image, 3, seed=5)]
-    assert len({array.tobytes() for array in (pixels(model.translate(image)), *many)}) == 4
-    assert np.array_equal(pixels(model.variations(image, 1, seed=5)[0]), many[0])
-    assert not np.array_equal(pixels(model.variations(image, 1, seed=6)[0]), many[0])
+@pytest.fixture
+def dabbed(folder: Path) -> Model:
+    return Model(make_model(folder / "dabbed.safetensors", generator={"dropout": 0.0}, hints=True))
+
+
+def test_dabs_alone_vary_a_model_that_takes_hints(dabbed: Model) -> None:
+    image = picture(40, 30)
+    many = [pixels(result) for result in dabbed.variations(image, 3, seed=5)]
+    assert len({array.tobytes() for array in (pixels(dabbed.translate(image)), *many)}) == 4
+    assert np.array_equal(pixels(dabbed.variations(image, 1, seed=5)[0]), many[0])
+    with pytest.raises(UsageError, match=r"'dabbed' has nothing to vary: it has neither dropout nor noise\. Leave"):
+        dabbed.variations(image, 2, recolour=False)
     # Dabs everywhere leave no place to vary.
     dabs = Image.new("RGBA", image.size, (200, 30, 60, 255))
     dabs.putpixel((0, 0), (0, 0, 0, 0))
-    steady = pixels(model.translate(image, hints=dabs))
-    for varied in model.variations(image, 2, seed=5, hints=dabs):
+    steady = pixels(dabbed.translate(image, hints=dabs))
+    for varied in dabbed.variations(image, 2, seed=5, hints=dabs):
         assert np.abs(pixels(varied).astype(int) - steady).mean() < 1
 
 
-def test_a_larger_picture_gets_as_many_dabs_an_area(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_recolouring_dropout_alone_varies(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    model = Model(make_model(folder / "both.safetensors", hints=True))
+    monkeypatch.setattr(translation, "hints_of_another_hue", lambda *_: pytest.fail("dabs were drawn"))
+    one, other = (pixels(result) for result in model.variations(picture(40, 30), 2, recolour=False))
+    assert not np.array_equal(one, other)
+
+
+def test_the_dabs_of_variations_are_of_what_is_drawn_and_their_hues_far_apart(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     model = Model(make_model(folder / "many.safetensors", hints=True))
+    image = picture(96, 64)
+    asked: list[tuple[float, int]] = []
+
+    def spy(drawn: Any, turn: float, count: int, rng: Any, given: Any) -> Any:
+        assert np.array_equal(drawn, pixels(model.translate(image, scale=scale)))
+        asked.append((turn, count))
+        return hints_of_another_hue(drawn, turn, count, rng, given)
+
+    monkeypatch.setattr(translation, "hints_of_another_hue", spy)
+    scale: Any = "native"
+    model.variations(image, 8, scale=scale)
+    # As many to an area as on a training picture of 32 x 32.
+    assert {count for _, count in asked} == {6 * translation.VARIED_DABS}
+    turns = sorted(turn for turn, _ in asked)
+    gaps = np.diff([*turns, turns[0] + 1])
+    # Eight at even distances in 0.8 of the circle would be 0.1 apart.
+    assert gaps.min() > 0.04
+    assert all(0.1 <= turn < 0.9 for turn in turns)
+    # The studio asks for the first variation of one seed after the other.
+    asked.clear()
+    for seed in range(1, 5):
+        model.variations(image, 1, seed=seed, scale=scale)
+    turns = sorted(turn for turn, _ in asked)
+    assert np.diff([*turns, turns[0] + 1]).min() > 0.08
+    assert model.variations(image, 1, seed=2**200, scale=scale)
+
+
+def test_a_small_picture_gets_a_dab_at_least(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    model = Model(make_model(folder / "small.safetensors", hints=True))
     asked: list[int] = []
 
-    def counted(drawn: Any, turn: float, count: int, given: Any = None) -> Any:
-        assert drawn.shape[:2] == (64, 96)
+    def spy(drawn: Any, turn: float, count: int, rng: Any, given: Any) -> Any:
         asked.append(count)
-        return hints_of_another_hue(drawn, turn, count, given)
+        return hints_of_another_hue(drawn, turn, count, rng, given)
 
-    monkeypatch.setattr(translation, "hints_of_another_hue", counted)
-    model.variations(picture(96, 64), 1, scale="native")
-    assert asked == [6 * translation.VARIED_DABS]
+    monkeypatch.setattr(translation, "hints_of_another_hue", spy)
+    for width in (1, 16):
+        model.variations(picture(width, 16), 1, scale="native")
+    assert asked == [1, round(translation.VARIED_DABS / 4)]
 
 
 def test_variations_leave_the_random_numbers_of_others_alone(model: Model) -> None:

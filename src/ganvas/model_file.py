@@ -105,11 +105,6 @@ class TranslateHeader(ModelHeader):
         return self.generator.network
 
     @property
-    def varies(self) -> bool:
-        """Whether one source has many pictures: by dropout, noise, or dabs of other colours."""
-        return self.generator.varies or self.hints
-
-    @property
     def in_channels(self) -> int:
         """What goes into the generator: the encoded source and the hints."""
         return self.source.encoded_channels + config.HINT_CHANNELS * self.hints

@@ -41,11 +41,14 @@ def translate(
     variations: Annotated[
         int | None,
         typer.Option(
-            help="Several different results: name-1.png, name-2.png, ... By dropout, by noise, and of a model that "
+            help="Several different results: name-1.png, name-2.png, ... By dropout and noise, and where the model "
             "takes hints by dabs in other hues than it would choose.",
             show_default=False,
         ),
     ] = None,
+    recolour: Annotated[
+        bool, typer.Option("--recolour/--no-recolour", help="Of variations: with such dabs, or without.")
+    ] = True,
     seed: Annotated[
         int | None,
         typer.Option(min=0, help="The same seed gives the same variations; default: 0.", show_default=False),
@@ -74,10 +77,12 @@ def translate(
     """
     from ganvas.inference import Model
 
+    if not recolour and variations is None:
+        raise UsageError("--no-recolour changes nothing without --variations: add --variations N, or leave it out")
     if seed is not None and variations is None:
         raise UsageError("--seed changes nothing without --variations: add --variations N, or leave it out")
     translations = Model(model, device=device, precision=precision).translate_files(
-        pictures, out, hints=hints, label=label, variations=variations, seed=seed or 0, scale=scale
+        pictures, out, hints=hints, label=label, variations=variations, seed=seed or 0, scale=scale, recolour=recolour
     )
     if translations.left_out:
         _tell_left_out(translations.left_out)

@@ -75,7 +75,7 @@ class _TranslateGenerator(Settings):
 
     @property
     def varies(self) -> bool:
-        """Whether one source has many pictures: by dropout, or by noise."""
+        """Whether one source has many pictures, the same dabs being given: by dropout, or by noise."""
         return bool(self.dropout or self.noise)
 
 

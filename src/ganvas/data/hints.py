@@ -18,7 +18,7 @@ from torch import Tensor
 
 from ganvas.config import Hints
 from ganvas.errors import UsageError
-from ganvas.pictures import Pixels
+from ganvas.pictures import Pixels, to_uint8
 
 _DRAWS = 6
 _ANYWHERE_SHARE = 0.25
@@ -26,7 +26,7 @@ _WHITE, _BLACK = 0.94, -0.8  # of [-1, 1]: the darkest channel of paper, the bri
 _CHROMATIC = 0.3  # from the least to the largest channel of a colour that can be told from grey
 _SAME = 0.25  # how far off the way from black to a colour its shades may lie
 _BRIGHTER = 1.15  # than the colour itself, and still a shade of it
-_LEVELS = 16  # of red, green and blue, by which two colours are about the same when they are neighbours
+_LEVELS = 16  # of red, green and blue, by which two colours are about the same when up to two apart
 
 
 def random_hints(targets: Tensor, settings: Hints) -> Tensor:
@@ -87,29 +87,44 @@ def hints_at(targets: Tensor, count: int, settings: Hints) -> Tensor:
     return _dabbed(targets, torch.full((len(targets),), count, device=targets.device), settings)
 
 
-def hints_of_another_hue(drawn: Pixels, turn: float, count: int, given: Tensor | None = None) -> Tensor:
-    """Dabs for a variation of a drawing: of its own colours, each as far on in the circle of hues (of HSV).
+def hints_of_another_hue(
+    drawn: Pixels, turn: float, count: int, rng: np.random.Generator, given: Tensor | None = None
+) -> Tensor:
+    """Dabs for a variation of a drawing: its colours at random places, turned around the circle of hues (of HSV).
 
-    Greys stay, so paper does. So do the dabs that a person gave, and what is drawn in about their colours gets no
-    other dab. Draws the places from torch's global random numbers.
+    They lie where there is colour, as a turned grey is the same grey. Dabs that a person gave stay, and what is drawn
+    in their colours, or in those that the model made of them, gets no other.
 
     Args:
         drawn: (H, W, 3) uint8, as the model draws it with the dabs that were given.
-        turn: the share of the circle, in [0, 1].
-        count: how many dabs.
+        turn: the share of the circle, in [0, 1).
+        count: how many dabs; those that would lie in a person's colours are left out.
+        rng: draws the places.
         given: (4, H, W); None where there are none.
 
     Returns:
         (4, H, W).
     """
-    hue, saturation, value = Image.fromarray(drawn).convert("HSV").split()
-    hue = hue.point([(level + round(turn * 256)) % 256 for level in range(256)])
-    turned = np.array(Image.merge("HSV", (hue, saturation, value)).convert("RGB"))
-    hints = hints_at(_from_uint8(turned)[None], count, Hints())[0]
-    if given is None:
+    height, width = drawn.shape[:2]
+    hints = torch.zeros(4, height, width) if given is None else given.clone()
+    coloured = np.flatnonzero(np.ptp(drawn, axis=2) > 127.5 * _CHROMATIC)
+    if not len(coloured):
         return hints
-    hints = torch.where(_about(_from_uint8(drawn), given), 0.0, hints)
-    return torch.where(given[3] > 0, given, hints)
+    rows, columns = np.divmod(rng.choice(coloured, count), width)
+    colours = drawn[rows, columns]
+    if given is not None and (own := given[3].numpy() > 0).any():
+        theirs = to_uint8(given[:3].numpy()[:, own].T)
+        free = ~_about(colours, np.concatenate((theirs, drawn[own])))
+        rows, columns, colours = rows[free], columns[free], colours[free]
+    turned = torch.from_numpy(_turned(colours, turn).astype(np.float32) / 127.5 - 1)
+    reach = Hints().most_pixels // 2
+    for row, column, old, new in zip(rows.tolist(), columns.tolist(), colours, turned, strict=True):
+        there = (slice(max(0, row - reach), row + reach + 1), slice(max(0, column - reach), column + reach + 1))
+        # Neither lines nor paper, nor what lies on their other side.
+        alike = torch.from_numpy(np.abs(drawn[there].astype(np.int16) - old).max(2) < 127.5 * _SAME)
+        dab = hints[:, *there]
+        dab[:, alike] = torch.cat((new, torch.ones(1)))[:, None]
+    return hints if given is None else torch.where(given[3] > 0, given, hints)
 
 
 def hints_from_rgba(pixels: Pixels) -> npt.NDArray[np.float32]:
@@ -132,21 +147,21 @@ def hints_from_rgba(pixels: Pixels) -> npt.NDArray[np.float32]:
     return np.ascontiguousarray(np.concatenate((colours, mask), axis=2, dtype=np.float32).transpose(2, 0, 1))
 
 
-def _from_uint8(pixels: Pixels) -> Tensor:
-    """(H, W, 3) uint8 as (3, H, W) in [-1, 1]."""
-    return torch.from_numpy(np.moveaxis(pixels, 2, 0).astype(np.float32) / 127.5 - 1)
+def _turned(colours: Pixels, turn: float) -> Pixels:
+    """Colours (n, 3) by that share of the circle of hues further on."""
+    hue, saturation, value = Image.fromarray(colours[None]).convert("HSV").split()
+    hue = hue.point([(level + round(turn * 256)) % 256 for level in range(256)])
+    turned: Pixels = np.array(Image.merge("HSV", (hue, saturation, value)).convert("RGB"))[0]
+    return turned
 
 
-def _about(colours: Tensor, given: Tensor) -> Tensor:
-    """Which pixels (H, W) of a picture (3, H, W) are about as coloured as one of the dabs (4, H, W), wherever it is."""
-
-    def levels(values: Tensor) -> tuple[Tensor, ...]:
-        return ((values + 1) / 2 * _LEVELS).long().clamp(max=_LEVELS - 1).unbind()
-
+def _about(colours: Pixels, others: Pixels) -> npt.NDArray[np.bool_]:
+    """Which of the colours (n, 3) are about the same as one of the others (m, 3)."""
     table = torch.zeros((_LEVELS,) * 3)
-    table[levels(given[:3, given[3] > 0])] = 1
-    near = F.max_pool3d(table[None, None], 3, stride=1, padding=1)[0, 0]
-    return near[levels(colours)] > 0
+    table[tuple(torch.from_numpy(others).long().mul(_LEVELS).div(256, rounding_mode="floor").T)] = 1
+    near = F.max_pool3d(table[None, None], 5, stride=1, padding=2)[0, 0].numpy()
+    found: npt.NDArray[np.bool_] = near[tuple((colours.astype(np.int64) * _LEVELS // 256).T)] > 0
+    return found
 
 
 def _dabbed(targets: Tensor, counts: Tensor, settings: Hints) -> Tensor:

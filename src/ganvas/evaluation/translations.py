@@ -65,7 +65,7 @@ def evaluate_translations(
     judges = [] if judge is None else [segmentation_metric(judge.find)]
     judges += [] if inception is None else [inception_metric(inception.network)]
     # Variations are drawn as pictures, which other channels are not.
-    varies = header.varies and not is_export(model.path) and pairs.targets.shape[1] in (1, 3)
+    varies = header.generator.varies and not is_export(model.path) and pairs.targets.shape[1] in (1, 3)
     setting = Setting(pairs, seed, _varying(model, seed) if varies else None)
     sets = [metric for factory in (*SET_METRICS, *judges) if (metric := factory(setting)) is not None]
     drawing = _Drawing(translator_of(model, entry.given, header.size), pairs, sets)
@@ -152,7 +152,7 @@ class _Rows:
 def _varying(model: Model, seed: int) -> Vary:
     def vary(source: Pixels, label: int, count: int) -> Pixels:
         asked = label if model.class_names else None
-        drawn = model.variations(np.moveaxis(source, 0, -1), count, seed=seed, label=asked)
+        drawn = model.variations(np.moveaxis(source, 0, -1), count, seed=seed, label=asked, recolour=False)
         pictures = np.stack([np.asarray(picture) for picture in drawn])
         return pictures[:, None] if pictures.ndim == 3 else np.moveaxis(pictures, 3, 1)
 

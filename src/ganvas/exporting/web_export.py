@@ -137,7 +137,7 @@ def _info(name: str, model: str | Path, one: Checked, file: str, folder: Path) -
         "name": name,
         "title": name,
         "origin": "shipped" if str(model) in shipped_models() else origin,
-        # An export of a model that translates has no dropout and one noise; what draws from noise varies by it.
+        # An export of a model that translates has no dropout and one noise, and gets no dabs of other hues.
         "variations": not isinstance(one.header, TranslateHeader),
         "examples": len(examples),
         "example_files": examples,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
-from functools import partial
 from importlib import resources
 from pathlib import Path
 
@@ -258,20 +257,22 @@ class Model:
         hints: Picture | None = None,
         label: Label | None = None,
         scale: Scale = "fit",
+        recolour: bool = True,
     ) -> list[Image.Image]:
         """``count`` different translations, the i-th of which depends on ``seed`` and i alone.
 
-        They differ by dropout and fresh noise, and those of a model that takes hints by a few dabs more, of the
-        colours that it would choose turned around the circle of hues. Hints that are given stay as they are.
+        They differ by dropout and fresh noise. A model that takes hints also gets a few dabs for each, of the colours
+        that it would choose turned around the circle of hues, unless ``recolour`` is False; hints that are given stay,
+        and what they colour gets no such dab.
 
         Raises:
-            UsageError: as in :meth:`translate`, or the model has neither dropout nor noise and takes no hints.
+            UsageError: as in :meth:`translate`, or the model has neither dropout nor noise, nor hints to recolour by.
             GanvasError: as in :meth:`translate`.
         """
         translator = self._translating()
-        count, seed = translator.check_varies(count, seed)
+        count, seed = translator.check_varies(count, seed, recolour=recolour)
         prepared = translator.prepare(picture, hints=hints, label=label, scale=scale)
-        return [as_image(translator.vary(prepared, seed, number), self.name) for number in range(count)]
+        return [as_image(drawn, self.name) for drawn in translator.vary(prepared, seed, count, recolour=recolour)]
 
     def translate_files(
         self,
@@ -283,12 +284,14 @@ class Model:
         variations: int | None = None,
         seed: int = 0,
         scale: Scale = "fit",
+        recolour: bool = True,
     ) -> Translations:
         """Translate pictures and folders of them (with their sub-folders) into the folder ``out``.
 
         Iterate what is returned to have it done, a record for each picture. A result has its picture's name and
-        kind of file (:mod:`ganvas.inference.files`), and is written whole or not at all; with ``variations`` N it
-        is name-1.png to name-N.png. What cannot be translated is told in its record, and the rest goes on.
+        kind of file (:mod:`ganvas.inference.files`), and is written whole or not at all; with ``variations`` N
+        (see :meth:`variations`) it is name-1.png to name-N.png. What cannot be translated is told in its record, and
+        the rest goes on.
 
         Raises:
             UsageError: hints, a label or variations that the model does not take, hints for several pictures, or
@@ -297,7 +300,7 @@ class Model:
         translator = self._translating()
         translator.check(hints=hints, label=label, scale=scale)
         if variations is not None:
-            variations, seed = translator.check_varies(variations, seed)
+            variations, seed = translator.check_varies(variations, seed, recolour=recolour)
         target = translator.header.target
         jobs, left_out = find_jobs(inputs, Path(out), target.channels, exact=bool(target.colours))
         if hints is not None and len(jobs) > 1:
@@ -313,7 +316,7 @@ class Model:
             if variations is None:
                 yield translator.draw(prepared)
             else:
-                yield from map(partial(translator.vary, prepared, seed), range(variations))
+                yield from translator.vary(prepared, seed, variations, recolour=recolour)
 
         return Translations(jobs, left_out, draw, varied=variations is not None)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -88,7 +88,7 @@ class Translator:
         if scale not in ("fit", "native"):
             raise UsageError(f"scale is {scale!r}: expected fit or native")
 
-    def check_varies(self, count: int, seed: int) -> tuple[int, int]:
+    def check_varies(self, count: int, seed: int, *, recolour: bool = True) -> tuple[int, int]:
         """``count`` and ``seed`` as ints.
 
         Raises:
@@ -98,9 +98,10 @@ class Translator:
             raise UsageError(
                 f"model '{self.name}' has nothing to vary: an export always draws the same. Use its model file."
             )
-        if not self.header.varies:
+        if not (self.header.generator.varies or (recolour and self.header.hints)):
+            known = "" if self.header.hints else ", and takes no hints"
             raise UsageError(
-                f"model '{self.name}' has nothing to vary: it has neither dropout nor noise, and takes no hints. "
+                f"model '{self.name}' has nothing to vary: it has neither dropout nor noise{known}. "
                 "Leave the variations out.",
                 "nothing-to-vary",
                 {"model": self.name},
@@ -144,27 +145,31 @@ class Translator:
             drawn = in_colours(drawn, self.header.target.colours)
         return drawn
 
-    def vary(self, prepared: Prepared, seed: int, index: int) -> Pixels:
-        """``draw`` with dropout, fresh noise and dabs of another hue, which depend on ``seed`` and ``index`` alone."""
-        own = np.random.SeedSequence(seed, spawn_key=(index,)).generate_state(1, np.uint64)[0]
+    def vary(self, prepared: Prepared, seed: int, count: int, *, recolour: bool = True) -> Iterator[Pixels]:
+        """``draw`` with dropout, fresh noise and dabs of other hues; the i-th depends on ``seed`` and i alone."""
+        steady = self._drawn(prepared) if recolour and self.header.hints else None
+        for index in range(count):
+            varied = prepared if steady is None else self._recoloured(prepared, steady, seed, index)
+            own = np.random.SeedSequence(seed, spawn_key=(index,)).generate_state(1, np.uint64)[0]
+            yield self._back.resized(self._varied(varied, int(own)), *prepared.size)
+
+    def _varied(self, prepared: Prepared, seed: int) -> Pixels:
         devices = [self._device] if self._device.type == "cuda" else []
         self._generator.varying = True
         try:
             with torch.random.fork_rng(devices):
-                torch.manual_seed(int(own))
-                if self.header.hints:
-                    prepared = self._with_varied_hints(prepared, seed, index)
-                return self.draw(prepared)
+                torch.manual_seed(seed)
+                return self._drawn(prepared)
         finally:
             self._generator.varying = False
 
-    def _with_varied_hints(self, prepared: Prepared, seed: int, index: int) -> Prepared:
-        """What is drawn, with dabs of its colours in another hue: a model that follows dabs hardly varies otherwise."""
-        height, width = prepared.pixels.shape[:2]
-        count = VARIED_DABS * max(1, round(height * width / self.header.size**2))
-        begin = np.random.default_rng(seed).random()
-        turn = (begin + index * GOLDEN) % 1
-        return replace(prepared, hints=hints_of_another_hue(self._drawn(prepared), turn, count, prepared.hints))
+    def _recoloured(self, prepared: Prepared, steady: Pixels, seed: int, index: int) -> Prepared:
+        """With dabs of what is drawn ``steady``, in another hue: what follows dabs hardly varies otherwise."""
+        count = max(1, round(VARIED_DABS * steady.shape[0] * steady.shape[1] / self.header.size**2))
+        # Successive variations, and the first ones of successive seeds, are far apart and none is near the steady one.
+        turn = 0.1 + 0.8 * ((seed + index + 1) % 2**32 * GOLDEN % 1)
+        rng = np.random.default_rng([seed, index])
+        return replace(prepared, hints=hints_of_another_hue(steady, turn, count, rng, prepared.hints))
 
     def _network_pixels(self, height: int, width: int) -> int:
         """What the network works on: it widens a picture to a multiple of a side, a strip of few pixels many times."""

@@ -24,7 +24,7 @@ class Setting:
         pairs: the held-out pairs that are translated, S pixels a side; for preparations, class names and the count,
             not for the pictures, which come through ``update`` one batch after the other.
         seed: of everything random; the same seed gives the same digits.
-        vary: draws variations; None where the model has none (no dropout, no noise, no hints).
+        vary: draws variations; None where the model has none (it has neither dropout nor noise).
     """
 
     pairs: PairImages

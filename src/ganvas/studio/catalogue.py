@@ -45,7 +45,7 @@ class ModelInfo(BaseModel):
     size: int = Field(description="side of the training pictures in pixels")
     channels: int = Field(description="of the result")
     hints: bool = Field(description="takes dabs of colour")
-    variations: bool = Field(description="has something to vary (dropout, noise, dabs)")
+    variations: bool = Field(description="has something to vary (dropout, noise, colours)")
     class_names: list[str] = Field(description="classes to ask for; empty where the model takes none")
     source: Source | None
     origin: Origin
@@ -132,7 +132,7 @@ def describe(entry: Entry) -> ModelInfo:
         "name": entry.name,
         "title": entry.name.partition(":")[2] or entry.name,
         "origin": entry.origin,
-        "variations": isinstance(header, LabelHeader) or header.varies,
+        "variations": isinstance(header, LabelHeader) or header.generator.varies or header.hints,
         "examples": len(examples_for(header)),
     }
     return ModelInfo.model_validate(described(header) | own)

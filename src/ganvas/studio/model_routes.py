@@ -133,7 +133,9 @@ async def translate(
     picture: Annotated[UploadFile, File(description="PNG, JPEG, WebP, GIF or BMP; a label map in its colours")],
     hints: Annotated[UploadFile | None, File(description="dabs of colour, transparent elsewhere, as large")] = None,
     label: Annotated[str | None, Form(max_length=255, description="the class, where the model takes one")] = None,
-    variation: Annotated[int | None, Form(ge=0, le=MOST_SEED, description="a seed: vary what is drawn")] = None,
+    variation: Annotated[
+        int | None, Form(ge=0, le=MOST_SEED, description="a seed: by dropout, noise and other hues")
+    ] = None,
     page: Annotated[str | None, Form(min_length=1, max_length=64, description="the open page: latest wins")] = None,
 ) -> Response:
     """Translate a picture; the result is a PNG of the same size."""
