@@ -93,7 +93,8 @@ def hints_of_another_hue(
     """Dabs for a variation of a drawing: its colours at random places, turned around the circle of hues (of HSV).
 
     They lie where there is colour, as a turned grey is the same grey. Dabs that a person gave stay, and what is drawn
-    in their colours, or in those that the model made of them, gets no other.
+    in their colours, or in those that the model made of them, gets no other, wherever it lies: a model takes a dab's
+    colour for other areas too, and dabs in these would turn the person's own area along.
 
     Args:
         drawn: (H, W, 3) uint8, as the model draws it with the dabs that were given.
