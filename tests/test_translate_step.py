@@ -207,6 +207,16 @@ def test_extras_train_both_networks(extra: str) -> None:
         assert (wanted in losses) == (wanted in extra or wanted.replace("_", " ") in extra)
 
 
+def test_augmented_features_of_a_picture_are_matched_with_its_own() -> None:
+    task = make_task(make_recipe(objective={"augment": True, "feature_matching": 10.0}))
+    x, y = task._inputs(*make_batch()[:2])
+    torch.manual_seed(0)
+    judged = task._judge(x, y, y.clone())
+    for real, drawn in zip(judged.real, judged.fake, strict=True):
+        for one, other in zip(real, drawn, strict=True):
+            assert torch.equal(one, other)
+
+
 @pytest.mark.parametrize("setting", [{"turn": 30.0}, {"zoom": 0.5}])
 def test_each_of_turn_and_zoom_moves_both_sides_before_dabs_are_laid(setting: dict[str, float]) -> None:
     task = make_task(make_recipe(data=setting, hints={"enabled": True, "none_share": 0.0, "most_pixels": 1}))

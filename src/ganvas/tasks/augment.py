@@ -9,34 +9,32 @@ SHIFT = 1 / 8  # of the side, as in the paper
 CUT = 1 / 4  # of the side: the paper cuts a half, which leaves little of a drawing on white
 
 
-def augment(condition: Tensor | None, pictures: Tensor) -> tuple[Tensor | None, Tensor]:
+def augment(condition: Tensor | None, real: Tensor, drawn: Tensor) -> tuple[Tensor | None, Tensor, Tensor]:
     """Each pair shifted and cut at the same place, and its picture's brightness, saturation and contrast changed.
+
+    A drawn picture is changed as the real one of its pair is: feature matching compares the two place by place.
 
     Args:
         condition: (N, C, H, W) or None; moved with the pictures, its values stay.
-        pictures: (N, C, H, W) in [-1, 1]; gradients pass through.
+        real: (N, C, H, W) in [-1, 1].
+        drawn: (N, C, H, W) in [-1, 1]; gradients pass through.
 
     Randomness comes from torch's global generator.
     """
-    height, width = pictures.shape[2:]
-    changed = _colour(pictures)
-    together = changed if condition is None else torch.cat([condition, changed], dim=1)
-    moved = _cut(_shift(together), height, width)
-    if condition is None:
-        return None, moved
-    return moved[:, : condition.shape[1]], moved[:, condition.shape[1] :]
+    amounts = [torch.rand(len(real), 1, 1, 1, dtype=real.dtype, device=real.device) for _ in range(3)]
+    pictures = [_colour(real, *amounts), _colour(drawn, *amounts)]
+    together = pictures if condition is None else [condition, *pictures]
+    moved = torch.split(_cut(_shift(torch.cat(together, dim=1))), [each.shape[1] for each in together], dim=1)
+    return None if condition is None else moved[0], moved[-2], moved[-1]
 
 
-def _uniform(pictures: Tensor) -> Tensor:
-    return torch.rand(len(pictures), 1, 1, 1, dtype=pictures.dtype, device=pictures.device)
-
-
-def _colour(pictures: Tensor) -> Tensor:
-    brighter = pictures + (_uniform(pictures) - 0.5)
+def _colour(pictures: Tensor, brightness: Tensor, saturation: Tensor, contrast: Tensor) -> Tensor:
+    """Each picture changed by its amounts in [0, 1), of which 0.5 changes nothing."""
+    brighter = pictures + (brightness - 0.5)
     grey = brighter.mean(dim=1, keepdim=True)
-    saturated = grey + (brighter - grey) * (2 * _uniform(pictures))
+    saturated = grey + (brighter - grey) * (2 * saturation)
     mean = saturated.mean(dim=(1, 2, 3), keepdim=True)
-    return mean + (saturated - mean) * (0.5 + _uniform(pictures))
+    return mean + (saturated - mean) * (0.5 + contrast)
 
 
 def _shift(pictures: Tensor) -> Tensor:
@@ -55,9 +53,9 @@ def _shift(pictures: Tensor) -> Tensor:
     return padded[chosen, :, rows[:, :, None], columns[:, None, :]].permute(0, 3, 1, 2)
 
 
-def _cut(pictures: Tensor, height: int, width: int) -> Tensor:
+def _cut(pictures: Tensor) -> Tensor:
     """A square of each picture set to zero."""
-    count = len(pictures)
+    count, _, height, width = pictures.shape
     side_y, side_x = int(height * CUT), int(width * CUT)
     y = torch.arange(height, device=pictures.device)[None, :, None]
     x = torch.arange(width, device=pictures.device)[None, None, :]

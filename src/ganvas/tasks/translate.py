@@ -178,12 +178,12 @@ class TranslateTask(Task):
         return torch.cat([x, planes.expand(-1, -1, *x.shape[2:])], dim=1)
 
     def _judge(self, condition: Tensor | None, real: Tensor, fake: Tensor) -> _Judged:
+        if self.recipe.objective.augment:
+            condition, real, fake = augment(condition, real, fake)
         # Two passes, not one over both: batch norm takes each batch's own statistics, as the published code does.
         return _Judged(self._ask(condition, real), self._ask(condition, fake))
 
     def _ask(self, condition: Tensor | None, pictures: Tensor) -> Features:
-        if self.recipe.objective.augment:
-            condition, pictures = augment(condition, pictures)
         pairs = pictures if condition is None else torch.cat([condition, pictures], dim=1)
         with self.autocast():
             features: Features = self.discriminator(_channels_last(pairs))
