@@ -129,7 +129,9 @@ class TranslateObjective(Settings):
     )
     r1: float = Field(0.0, ge=0, description="gradient penalty on real pairs, gamma of Mescheder 2018")
     penalty_interval: int = Field(16, ge=1, description="steps between penalties; their weight is multiplied by it")
-    augment: bool = Field(False, description="shift, brighten and cut what D sees (DiffAugment, Zhao et al. 2020)")
+    augment: bool = Field(
+        False, description="shift, brighten and cut what D sees, both pictures alike (DiffAugment, Zhao et al. 2020)"
+    )
 
     @property
     def has_discriminator(self) -> bool:
