@@ -212,9 +212,11 @@ def test_augmented_features_of_a_picture_are_matched_with_its_own() -> None:
     x, y = task._inputs(*make_batch()[:2])
     torch.manual_seed(0)
     judged = task._judge(x, y, y.clone())
-    for real, drawn in zip(judged.real, judged.fake, strict=True):
-        for one, other in zip(real, drawn, strict=True):
+    as_they_are = task._ask(x, y)
+    for real, drawn, plain in zip(judged.real, judged.fake, as_they_are, strict=True):
+        for one, other, unchanged in zip(real, drawn, plain, strict=True):
             assert torch.equal(one, other)
+            assert not torch.equal(one, unchanged)
 
 
 @pytest.mark.parametrize("setting", [{"turn": 30.0}, {"zoom": 0.5}])

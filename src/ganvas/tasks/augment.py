@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import torch
 from torch import Tensor
 
@@ -10,22 +12,22 @@ CUT = 1 / 4  # of the side: the paper cuts a half, which leaves little of a draw
 
 
 def augment(condition: Tensor | None, real: Tensor, drawn: Tensor) -> tuple[Tensor | None, Tensor, Tensor]:
-    """Each pair shifted and cut at the same place, and its picture's brightness, saturation and contrast changed.
+    """Both pictures of a pair and their condition shifted and cut at one place, the pictures' colours changed as much.
 
-    A drawn picture is changed as the real one of its pair is: feature matching compares the two place by place.
+    Alike, as feature matching compares D's features of the two place by place; the paper, which has none, changes each
+    by itself. Brightness, saturation and contrast change by the same amounts; what is shifted in or cut is zero.
 
     Args:
-        condition: (N, C, H, W) or None; moved with the pictures, its values stay.
+        condition: (N, C, H, W) or None; its colours stay.
         real: (N, C, H, W) in [-1, 1].
         drawn: (N, C, H, W) in [-1, 1]; gradients pass through.
 
     Randomness comes from torch's global generator.
     """
     amounts = [torch.rand(len(real), 1, 1, 1, dtype=real.dtype, device=real.device) for _ in range(3)]
-    pictures = [_colour(real, *amounts), _colour(drawn, *amounts)]
-    together = pictures if condition is None else [condition, *pictures]
-    moved = torch.split(_cut(_shift(torch.cat(together, dim=1))), [each.shape[1] for each in together], dim=1)
-    return None if condition is None else moved[0], moved[-2], moved[-1]
+    move = _Move.drawn_for(real)
+    moved = None if condition is None else move(condition)
+    return moved, move(_colour(real, *amounts)), move(_colour(drawn, *amounts))
 
 
 def _colour(pictures: Tensor, brightness: Tensor, saturation: Tensor, contrast: Tensor) -> Tensor:
@@ -37,29 +39,32 @@ def _colour(pictures: Tensor, brightness: Tensor, saturation: Tensor, contrast: 
     return mean + (saturated - mean) * (0.5 + contrast)
 
 
-def _shift(pictures: Tensor) -> Tensor:
-    """Each picture moved by up to an eighth of its side; what comes in from outside is zero."""
-    count, _, height, width = pictures.shape
-    most_y, most_x = int(height * SHIFT), int(width * SHIFT)
-    padded = torch.nn.functional.pad(pictures, (most_x, most_x, most_y, most_y))
-    rows = torch.randint(0, 2 * most_y + 1, (count, 1), device=pictures.device) + torch.arange(
-        height, device=pictures.device
-    )
-    columns = torch.randint(0, 2 * most_x + 1, (count, 1), device=pictures.device) + torch.arange(
-        width, device=pictures.device
-    )
-    chosen = torch.arange(count, device=pictures.device)[:, None, None]
-    # Advanced indices around a slice put the channels last, which is where the networks want them in memory.
-    return padded[chosen, :, rows[:, :, None], columns[:, None, :]].permute(0, 3, 1, 2)
+@dataclass(frozen=True)
+class _Move:
+    """Where each of a batch's pictures goes, by up to an eighth of its side, and which square of it is cut."""
 
+    rows: Tensor  # (N, H) and columns (N, W): of the padded picture
+    columns: Tensor
+    kept: Tensor  # (N, 1, H, W)
 
-def _cut(pictures: Tensor) -> Tensor:
-    """A square of each picture set to zero."""
-    count, _, height, width = pictures.shape
-    side_y, side_x = int(height * CUT), int(width * CUT)
-    y = torch.arange(height, device=pictures.device)[None, :, None]
-    x = torch.arange(width, device=pictures.device)[None, None, :]
-    top = torch.randint(1 - side_y, height, (count, 1, 1), device=pictures.device)
-    left = torch.randint(1 - side_x, width, (count, 1, 1), device=pictures.device)
-    inside = (y >= top) & (y < top + side_y) & (x >= left) & (x < left + side_x)
-    return pictures * (~inside).to(pictures.dtype)[:, None]
+    @classmethod
+    def drawn_for(cls, pictures: Tensor) -> _Move:
+        count, _, height, width = pictures.shape
+        device = pictures.device
+        rows, columns = torch.arange(height, device=device), torch.arange(width, device=device)
+        down = torch.randint(0, 2 * int(height * SHIFT) + 1, (count, 1), device=device)
+        right = torch.randint(0, 2 * int(width * SHIFT) + 1, (count, 1), device=device)
+        top = torch.randint(1 - int(height * CUT), height, (count, 1), device=device)
+        left = torch.randint(1 - int(width * CUT), width, (count, 1), device=device)
+        in_rows = (rows >= top) & (rows < top + int(height * CUT))
+        in_columns = (columns >= left) & (columns < left + int(width * CUT))
+        return cls(down + rows, right + columns, ~(in_rows[:, None, :, None] & in_columns[:, None, None, :]))
+
+    def __call__(self, pictures: Tensor) -> Tensor:
+        height, width = pictures.shape[2:]
+        most_y, most_x = int(height * SHIFT), int(width * SHIFT)
+        padded = torch.nn.functional.pad(pictures, (most_x, most_x, most_y, most_y))
+        chosen = torch.arange(len(pictures), device=pictures.device)[:, None, None]
+        # Advanced indices around a slice put the channels last, which is where the networks want them in memory.
+        shifted = padded[chosen, :, self.rows[:, :, None], self.columns[:, None, :]].permute(0, 3, 1, 2)
+        return shifted * self.kept.to(shifted.dtype)

@@ -231,7 +231,7 @@ class TranslateTask(Task):
         losses.update(self._accuracy(logits))
 
     def _r1(self, condition: Tensor | None, real: Tensor) -> Tensor:
-        """Mean gradient penalty with respect to the real target, in float32 (its gradients are small)."""
+        """Mean gradient penalty with respect to the real target as it is, in float32 (its gradients are small)."""
         leaf = real.detach().requires_grad_()
         pairs = leaf if condition is None else torch.cat([condition, leaf], dim=1)
         answers = torch.stack([features[-1].mean(dim=(1, 2, 3)) for features in self.discriminator(pairs)])
