@@ -33,6 +33,7 @@ SMALL = (
     "data.jitter=false",
     "data.flip=false",
     "data.vary_lines=false",
+    "data.open_outlines=false",
     "data.turn=0.0",
     "data.zoom=0.0",
     "hints.enabled=false",

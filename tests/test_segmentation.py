@@ -299,6 +299,7 @@ def test_segmenter_paints_maps_as_a_translator(streets: Path, segmenter: Path) -
         ("generator.norm=spade", "has to find"),
         ("generator.noise=1", "not for segmenters"),
         ("data.vary_lines=true", "leave them out"),
+        ("data.open_outlines=true", "leave them out"),
         ("data.turn=10", "leave them out"),
         ("data.zoom=0.1", "leave them out"),
         ("optimiser.discriminator.lr=1e-3", r"unknown key 'optimiser\.discriminator'"),

@@ -175,6 +175,7 @@ def test_step_of_float32_stays_near_the_one_of_float64(
 EXTRAS: dict[str, dict[str, Any]] = {
     "hints": {"hints": {"enabled": True}},
     "varied lines": {"data": {"vary_lines": True}},
+    "open outlines": {"data": {"open_outlines": True}},
     "turned and zoomed": {"data": {"turn": 30.0, "zoom": 0.5}},
     "feature matching at two scales": {"discriminator": {"scales": 2}, "objective": {"feature_matching": 10.0}},
     "gradient matching": {"objective": {"gradient_matching": 50.0}},

@@ -42,9 +42,10 @@ class SegmentRecipe(Recipe):
             raise Unfit(
                 "data.palette must name the classes of a label map: camvid, cityscapes or a CSV file", "unfit-palette"
             )
-        if data.labels or data.vary_lines or data.turn or data.zoom:
+        if data.labels or data.vary_lines or data.open_outlines or data.turn or data.zoom:
             raise Unfit(
-                "data.labels, data.vary_lines, data.turn and data.zoom are not for segmenters: leave them out",
+                "data.labels, data.vary_lines, data.open_outlines, data.turn and data.zoom are not for segmenters: "
+                "leave them out",
                 "unfit-segmenter-data",
             )
         if self.generator.norm == "spade":

@@ -52,6 +52,9 @@ class PairData(Settings):
         0.0, ge=0, le=0.5, description="scale pairs by up to 1 plus this, or as much smaller, while training"
     )
     vary_lines: bool = Field(False, description="of sketches: vary line weight, gaps and wobble while training")
+    open_outlines: bool = Field(
+        False, description="of sketches: leave stretches of the lines out while training, of the picture too"
+    )
     test_share: float = Field(0.1, ge=0, lt=1, description="held out by a hash of the name where no folder says so")
     cache_mb: int = Field(2_000, ge=0, description="decoded pictures beyond it lie in a mapped file, not in memory")
 
@@ -217,8 +220,10 @@ class TranslateRecipe(Recipe):
                 "validation.metric colour_distance compares colours: it needs targets of 3 channels",
                 "unfit-colour-distance",
             )
-        if self.data.vary_lines and self.data.source != "picture":
-            raise Unfit("data.vary_lines varies sketches: it needs a source picture", "unfit-vary-lines")
+        if (self.data.vary_lines or self.data.open_outlines) and self.data.source != "picture":
+            raise Unfit(
+                "data.vary_lines and data.open_outlines change sketches: they need a source picture", "unfit-vary-lines"
+            )
         field, coarsest = self.discriminator.receptive_field, -(-self.data.size >> (self.discriminator.scales - 1))
         if self.objective.has_discriminator and field in STRIDED_LAYERS and coarsest >> STRIDED_LAYERS[field] < 3:
             raise Unfit(

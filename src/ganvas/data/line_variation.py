@@ -14,6 +14,9 @@ _WOBBLE_PERIOD = 16  # distance of the points that move on their own
 _GAP_PERIOD = 4  # about a gap's width
 _GAP_SHARE = 0.04  # largest share of the picture that gaps cover
 _THINNEST, _THICKEST = 0.6, 1.0  # how far towards a line one pixel narrower, or wider, on each side
+_OPENINGS = 3
+_OPENING_PIXELS = (4.0, 16.0)  # half the axes of the ellipses in which lines are left out
+_LINE_REACH = 3  # half the width of the widest lines that are left out of pictures
 _FAINTEST = 0.55  # intensity of the ink, 1 being untouched
 
 
@@ -41,6 +44,47 @@ def vary_lines(sketches: Tensor, pictures: Tensor) -> tuple[Tensor, Tensor]:
     varied.mul_(intensity).add_(1 - intensity)
     touched = _for_each(torch.rand(number, device=device) >= _UNTOUCHED_SHARE)
     return torch.where(touched, varied, sketches), torch.where(touched, wavering, pictures)
+
+
+def open_outlines(sketches: Tensor, pictures: Tensor) -> tuple[Tensor, Tensor]:
+    """Leave stretches of the lines out, of half the sketches, each in other places; a picture loses the same.
+
+    What was drawn without a whole outline, a coat that is open below, is coloured up to where its line would be: in the
+    picture the darker of the colours beside a line takes its place. Random numbers come from torch's global generator.
+
+    Args:
+        sketches: float (N, C, H, W) in [-1, 1], dark lines on white (1), any C.
+        pictures: what is to be drawn from them, (N, D, H, W) of the same type, any D.
+
+    Returns:
+        Both in the same shapes and ranges. What is dark and wider than seven pixels of 128 stays in the picture.
+    """
+    scale = min(sketches.shape[2:]) / 128
+    left_out = _ellipses(sketches, scale)
+    without = _without_lines(pictures, max(1, round(_LINE_REACH * scale)))
+    return torch.where(left_out, 1.0, sketches), torch.where(left_out, without, pictures)
+
+
+def _without_lines(pictures: Tensor, reach: int) -> Tensor:
+    """A morphological closing of the brightness that moves whole pixels: channel by channel it would mix colours."""
+    brightness = pictures.mean(dim=1, keepdim=True)
+    widened = _with_largest_first(torch.cat([brightness, pictures], dim=1), reach)
+    return _with_largest_first(torch.cat([-widened[:, :1], widened[:, 1:]], dim=1), reach)[:, 1:]
+
+
+def _ellipses(like: Tensor, scale: float) -> Tensor:
+    """Where to leave lines out: (N, 1, H, W), true in a few ellipses of half the pictures."""
+    number, _, height, width = like.shape
+    device = like.device
+    rows, columns = (torch.arange(side, device=device) for side in (height, width))
+
+    def drawn(low: float, high: float) -> Tensor:
+        return low + (high - low) * torch.rand(number, _OPENINGS, 1, 1, device=device)
+
+    down = (rows[:, None] - drawn(0, height)) / (drawn(*_OPENING_PIXELS) * scale)
+    across = (columns - drawn(0, width)) / (drawn(*_OPENING_PIXELS) * scale)
+    inside = (down.square() + across.square() < 1).any(dim=1, keepdim=True)
+    return inside & _for_each(torch.rand(number, device=device) >= _UNTOUCHED_SHARE)
 
 
 def _for_each(values: Tensor) -> Tensor:
@@ -91,6 +135,19 @@ def _largest_around(values: Tensor, reach: int) -> Tensor:
         for offset in range(2 * reach + 1):
             if offset != reach:
                 values = torch.maximum(values, padded.narrow(dim, offset, length))
+    return values
+
+
+def _with_largest_first(values: Tensor, reach: int) -> Tensor:
+    """All channels of the place whose first channel is the largest of each square of 2 * reach + 1."""
+    for dim in (2, 3):
+        length = values.shape[dim]
+        pad = (0, 0, reach, reach) if dim == 2 else (reach, reach, 0, 0)
+        padded = F.pad(values, pad, mode="replicate")
+        for offset in range(2 * reach + 1):
+            if offset != reach:
+                beside = padded.narrow(dim, offset, length)
+                values = torch.where(beside[:, :1] > values[:, :1], beside, values)
     return values
 
 

@@ -11,7 +11,7 @@ from torch import Tensor
 from ganvas import objectives
 from ganvas.config import HINT_CHANNELS, TranslateRecipe
 from ganvas.data.hints import random_hints, recoloured
-from ganvas.data.line_variation import vary_lines
+from ganvas.data.line_variation import open_outlines, vary_lines
 from ganvas.data.pairs.affine import turned_and_zoomed
 from ganvas.data.preparation import Preparation
 from ganvas.models import build_patch, build_translator
@@ -146,6 +146,8 @@ class TranslateTask(Task):
             x, y = turned_and_zoomed(x, y, data)
         if data.vary_lines:
             x, y = vary_lines(x, y)
+        if data.open_outlines:
+            x, y = open_outlines(x, y)
         if self.recipe.hints.enabled:
             hints = random_hints(y, self.recipe.hints)
             if self.recipe.hints.recolour_share:

@@ -30,7 +30,7 @@ log = logging.getLogger(__name__)
 _Assemble = Callable[[Pixels, Pixels], PairImages]
 # Settings that change no pixel of a pair that is listed.
 _NOT_OF_PIXELS = {"path", "layout", "size", "labels", "test_share", "cache_mb"}
-_NOT_OF_PIXELS |= {"jitter", "flip", "turn", "zoom", "vary_lines"}  # of a batch
+_NOT_OF_PIXELS |= {"jitter", "flip", "turn", "zoom", "vary_lines", "open_outlines"}  # of a batch
 
 
 def open_pairs(data: PairData, split: PairSplit, *, side: int | None = None, cache: Path | None = None) -> PairImages:
