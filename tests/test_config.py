@@ -124,10 +124,13 @@ def test_colours_are_not_compared_where_there_are_none() -> None:
         load_recipe("sketch2color-classic", ["validation.metric=colour_distance", "data.target_channels=1"])
 
 
-@pytest.mark.parametrize("key", ["vary_lines", "open_outlines"])
-def test_lines_of_a_label_map_are_not_changed(key: str) -> None:
-    with pytest.raises(UsageError, match=r"data\.open_outlines change sketches: they need a source picture"):
-        load_recipe("labels2street", [f"data.{key}=true"])
+@pytest.mark.parametrize(
+    ("recipe", "key"),
+    [("labels2street", "vary_lines"), ("labels2street", "open_outlines"), ("photo2labels", "open_outlines")],
+)
+def test_lines_of_a_label_map_are_not_changed(recipe: str, key: str) -> None:
+    with pytest.raises(UsageError, match="the first needs a source picture, the second a source and a target picture"):
+        load_recipe(recipe, [f"data.{key}=true"])
 
 
 def test_unknown_recipe_names_the_nearest() -> None:

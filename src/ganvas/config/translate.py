@@ -220,9 +220,12 @@ class TranslateRecipe(Recipe):
                 "validation.metric colour_distance compares colours: it needs targets of 3 channels",
                 "unfit-colour-distance",
             )
-        if (self.data.vary_lines or self.data.open_outlines) and self.data.source != "picture":
+        maps = "labels" in (self.data.source, self.data.target)
+        if (self.data.vary_lines and self.data.source != "picture") or (self.data.open_outlines and maps):
             raise Unfit(
-                "data.vary_lines and data.open_outlines change sketches: they need a source picture", "unfit-vary-lines"
+                "data.vary_lines changes sketches and data.open_outlines what is drawn from them, too: the first needs "
+                "a source picture, the second a source and a target picture",
+                "unfit-vary-lines",
             )
         field, coarsest = self.discriminator.receptive_field, -(-self.data.size >> (self.discriminator.scales - 1))
         if self.objective.has_discriminator and field in STRIDED_LAYERS and coarsest >> STRIDED_LAYERS[field] < 3:

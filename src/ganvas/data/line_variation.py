@@ -16,7 +16,8 @@ _GAP_SHARE = 0.04  # largest share of the picture that gaps cover
 _THINNEST, _THICKEST = 0.6, 1.0  # how far towards a line one pixel narrower, or wider, on each side
 _OPENINGS = 3
 _OPENING_PIXELS = (4.0, 16.0)  # half the axes of the ellipses in which lines are left out
-_LINE_REACH = 3  # half the width of the widest lines that are left out of pictures
+_LINE_REACH = 3  # half the width of the widest lines
+_LEAST_INK = 0.1  # of [-1, 1]: darker than the paper by more is a line
 _FAINTEST = 0.55  # intensity of the ink, 1 being untouched
 
 
@@ -47,29 +48,36 @@ def vary_lines(sketches: Tensor, pictures: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def open_outlines(sketches: Tensor, pictures: Tensor) -> tuple[Tensor, Tensor]:
-    """Leave stretches of the lines out, of half the sketches, each in other places; a picture loses the same.
+    """Leave stretches of the lines out of half the sketches, each in other places; a picture loses the same lines.
 
     What was drawn without a whole outline, a coat that is open below, is coloured up to where its line would be: in the
-    picture the darker of the colours beside a line takes its place. Random numbers come from torch's global generator.
+    picture the darker of the colours beside a line takes its place. What is too wide for a line stays on both sides.
+    Random numbers come from torch's global generator.
 
     Args:
         sketches: float (N, C, H, W) in [-1, 1], dark lines on white (1), any C.
         pictures: what is to be drawn from them, (N, D, H, W) of the same type, any D.
 
     Returns:
-        Both in the same shapes and ranges. What is dark and wider than seven pixels of 128 stays in the picture.
+        Both in the same shapes and ranges. Too wide is what holds a square of about seven pixels of 128.
     """
     scale = min(sketches.shape[2:]) / 128
-    left_out = _ellipses(sketches, scale)
-    without = _without_lines(pictures, max(1, round(_LINE_REACH * scale)))
-    return torch.where(left_out, 1.0, sketches), torch.where(left_out, without, pictures)
+    reach = max(1, round(_LINE_REACH * scale))
+    ink = sketches.mean(dim=1, keepdim=True)
+    paper = -_largest_around(-_largest_around(ink, reach), reach)
+    # With the pixels around them, which belong to a line's soft edges in the picture.
+    lines = _ellipses(sketches, scale) & (_largest_around(paper - ink, 1) > _LEAST_INK)
+    return torch.where(lines, 1.0, sketches), torch.where(lines, _without_lines(pictures, reach), pictures)
 
 
 def _without_lines(pictures: Tensor, reach: int) -> Tensor:
     """A morphological closing of the brightness that moves whole pixels: channel by channel it would mix colours."""
+    side = 2 * reach + 1
     brightness = pictures.mean(dim=1, keepdim=True)
-    widened = _with_largest_first(torch.cat([brightness, pictures], dim=1), reach)
-    return _with_largest_first(torch.cat([-widened[:, :1], widened[:, 1:]], dim=1), reach)[:, 1:]
+    widened, brightest = F.max_pool2d(brightness, side, 1, reach, return_indices=True)
+    _, darkest = F.max_pool2d(-widened, side, 1, reach, return_indices=True)
+    origin = brightest.flatten(2).gather(2, darkest.flatten(2)).expand(-1, pictures.shape[1], -1)
+    return pictures.flatten(2).gather(2, origin).view(pictures.shape)
 
 
 def _ellipses(like: Tensor, scale: float) -> Tensor:
@@ -135,19 +143,6 @@ def _largest_around(values: Tensor, reach: int) -> Tensor:
         for offset in range(2 * reach + 1):
             if offset != reach:
                 values = torch.maximum(values, padded.narrow(dim, offset, length))
-    return values
-
-
-def _with_largest_first(values: Tensor, reach: int) -> Tensor:
-    """All channels of the place whose first channel is the largest of each square of 2 * reach + 1."""
-    for dim in (2, 3):
-        length = values.shape[dim]
-        pad = (0, 0, reach, reach) if dim == 2 else (reach, reach, 0, 0)
-        padded = F.pad(values, pad, mode="replicate")
-        for offset in range(2 * reach + 1):
-            if offset != reach:
-                beside = padded.narrow(dim, offset, length)
-                values = torch.where(beside[:, :1] > values[:, :1], beside, values)
     return values
 
 
