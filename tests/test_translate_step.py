@@ -234,6 +234,20 @@ def test_each_of_turn_and_zoom_moves_both_sides_before_dabs_are_laid(setting: di
     torch.testing.assert_close(x[:, 3:6][dabbed], y[dabbed])
 
 
+def test_outlines_are_left_open_on_both_sides_before_dabs_are_laid() -> None:
+    recipe = make_recipe(data={"open_outlines": True}, hints={"enabled": True, "none_share": 0.0, "most_pixels": 1})
+    task = make_task(recipe)
+    lined = torch.full((32, 3, SIDE, SIDE), 255, dtype=torch.uint8)
+    lined[..., ::4] = 0
+    torch.manual_seed(4)
+    x, y = task._inputs(lined, lined)
+    assert (x[:, :3] > -1)[..., ::4].any()
+    torch.testing.assert_close(x[:, :3], y)
+    # The black lines are gone before a dab can have their colour.
+    dabbed = (x[:, 6:] > 0).expand_as(y)
+    torch.testing.assert_close(x[:, 3:6][dabbed], y[dabbed])
+
+
 def test_gradient_matching_alone_moves_the_generator() -> None:
     objective = {"kind": "l1", "l1_weight": 0.0}
     for weight, moves in ((0.0, False), (50.0, True)):
