@@ -71,6 +71,7 @@ TABLES: dict[str, Callable[[dict[str, Any]], str]] = {
     "pix2pix-step": pix2pix_step.printed,
     "sketch-methods": sketch_methods.table,
     "streets-texture": evaluate_models.table,
+    "streets-whole": evaluate_models.table,
     "studio-load": studio_load.printed,
     "studio-load-training": studio_load.printed,
     "studio-page": studio_page.printed,
