@@ -61,6 +61,7 @@ TABLES: dict[str, Callable[[dict[str, Any]], str]] = {
     "flat-areas": flat_areas.table,
     "flat-areas-dabbed": flat_areas.table,
     "flat-areas-dabbed-parts": flat_areas.table,
+    "flat-areas-open": flat_areas.table,
     "flat-areas-parts": flat_areas.table,
     "hints": hints.table,
     "hints-short": hints.table,
