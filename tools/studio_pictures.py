@@ -3,7 +3,8 @@
     python tools/studio_pictures.py RUNS
 
 RUNS is a folder of runs: one that draws streets from label maps for the Label map view, one of sketches beside
-`sketch2color` for Compare, and whichever are to be seen in Training.
+`sketch2color` for Compare, and whichever are to be seen in Training. One picture is in Korean: without a font for it
+(Debian's fonts-noto-cjk) it shows boxes.
 """
 
 from __future__ import annotations
