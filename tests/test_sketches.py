@@ -228,6 +228,19 @@ def test_where_outlines_are_left_open_colour_takes_the_place_of_a_line(
     assert torch.equal(coloured, torch.where(left_out, without, pictures))
 
 
+def test_of_a_faint_line_the_soft_edges_go_too() -> None:
+    torch.manual_seed(8)
+    sketches, pictures = torch.ones(64, 1, 128, 128), torch.ones(64, 3, 128, 128)
+    sketches[..., 62:65] = -0.1  # the faintest that varied lines get
+    pictures[..., 61:66] = 0.5
+    pictures[..., 62:65] = -1.0
+    opened, coloured = open_outlines(sketches, pictures)
+    gone = (opened == 1)[..., 63]
+    assert gone.any()
+    # Near the tips of an ellipse an edge may lie outside of it.
+    assert (coloured[:, :1, :, 61:66] == 1).all(-1)[gone].float().mean() > 0.8
+
+
 def test_half_of_the_outlines_are_left_whole() -> None:
     torch.manual_seed(7)
     given = sketches(256)

@@ -72,6 +72,7 @@ def open_outlines(sketches: Tensor, pictures: Tensor) -> tuple[Tensor, Tensor]:
 
 def _without_lines(pictures: Tensor, reach: int) -> Tensor:
     """A morphological closing of the brightness that moves whole pixels: channel by channel it would mix colours."""
+    # Pooling is slow (see _largest_around), but tells where a value came from.
     side = 2 * reach + 1
     brightness = pictures.mean(dim=1, keepdim=True)
     widened, brightest = F.max_pool2d(brightness, side, 1, reach, return_indices=True)
