@@ -64,6 +64,8 @@ VARIANTS: list[dict[str, Any]] = [
     {},
     {"generator": {"upsampling": "resize"}},
     {"generator": {"source_skip": True}},
+    {"generator": {"source_skip": True, "spread": 2}},
+    {"generator": {"spread": 1}, "hints": True},
     {"generator": {"residual_blocks": (1, 0, 2)}},
     {"generator": {"residual_blocks": (1, 2), "norm": "spade"}, "source": STREET},
     {"generator": {"noise": 2}},

@@ -34,6 +34,7 @@ SMALL = (
     "data.flip=false",
     "data.vary_lines=false",
     "data.open_outlines=false",
+    "generator.spread=0",
     "data.turn=0.0",
     "data.zoom=0.0",
     "hints.enabled=false",

@@ -298,6 +298,7 @@ def test_segmenter_paints_maps_as_a_translator(streets: Path, segmenter: Path) -
         ("data.target=picture", "from picture to label map"),
         ("generator.norm=spade", "has to find"),
         ("generator.noise=1", "not for segmenters"),
+        ("generator.spread=1", "not for segmenters"),
         ("data.vary_lines=true", "leave them out"),
         ("data.open_outlines=true", "leave them out"),
         ("data.turn=10", "leave them out"),

@@ -13,7 +13,7 @@ from PIL import Image
 
 from ganvas.config import load_recipe
 from ganvas.errors import GanvasError, UsageError
-from ganvas.model_file import TranslateHeader, read_header
+from ganvas.model_file import TranslateHeader, load_model, read_header
 from ganvas.models import winograd
 from ganvas.training.run import TrainingRun
 
@@ -114,6 +114,19 @@ def test_init_model_of_another_network_tells_what_differs(pairs: Path, tmp_path:
     with pytest.raises(UsageError, match=r"it would with --set generator\.source_skip=false$"):
         open_run(pairs, tmp_path / "second", start).finish()
     open_run(pairs, tmp_path / "third", start, "generator.source_skip=false", "train.total_images=8").finish()
+
+
+def test_init_model_may_lack_a_spread_and_draws_nearly_the_same_with_it(pairs: Path, tmp_path: Path) -> None:
+    once = ("train.total_images=2", "train.batch_size=2", "optimiser.generator.lr=1e-9")
+    first = open_run(pairs, tmp_path / "first", "generator.spread=0", *once).finish()
+    second = open_run(pairs, tmp_path / "second", f"init.model='{first.folder}'", *once).finish()
+    (without, _), (with_it, _) = load_model(first.model_path), load_model(second.model_path)
+    x = torch.rand(2, 5, 32, 32)
+    with torch.no_grad():
+        before, after = without.eval()(x), with_it.eval()(x)
+    assert 0 < float((before - after).abs().mean()) < 0.05
+    with pytest.raises(UsageError, match=r"it would with --set generator\.spread=2$"):
+        open_run(pairs, tmp_path / "third", f"init.model='{second.folder}'", "generator.spread=0").finish()
 
 
 def test_header_tells_how_pictures_are_prepared(pairs: Path, tmp_path: Path) -> None:

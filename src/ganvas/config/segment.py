@@ -53,8 +53,9 @@ class SegmentRecipe(Recipe):
                 'generator.norm "spade" modulates by a label map, which is what a segmenter has to find',
                 "unfit-segmenter-spade",
             )
-        if self.generator.noise:
+        if self.generator.noise or (isinstance(self.generator, UnetGenerator) and self.generator.spread):
             raise Unfit(
-                "generator.noise is for models that draw, not for segmenters: leave it out", "unfit-segmenter-noise"
+                "generator.noise and generator.spread are for models that draw, not for segmenters: leave them out",
+                "unfit-segmenter-noise",
             )
         return self

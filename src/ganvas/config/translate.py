@@ -88,6 +88,9 @@ class UnetGenerator(_TranslateGenerator):
     network: Literal["unet"] = "unet"
     skip_order: Literal["decoder-first", "skip-first"] = "decoder-first"
     source_skip: bool = Field(False, description="a skip at full size too: the source itself, beside the last layer")
+    spread: int = Field(
+        0, ge=0, le=4, description="how often colours are spread along rows and columns, within outlines, at last"
+    )
     residual_blocks: Annotated[tuple[Annotated[int, Field(ge=0, le=16)], ...], Field(strict=False, max_length=4)] = (
         Field((), description="how many behind the up-convolutions to half the picture's side, to a quarter, and so on")
     )

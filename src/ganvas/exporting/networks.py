@@ -12,7 +12,7 @@ from functools import singledispatch
 from typing import Any
 
 import numpy as np
-from onnx import TensorProto
+from onnx import GraphProto, TensorProto, helper
 from torch import Tensor, nn
 
 from ganvas.errors import GanvasError
@@ -22,6 +22,7 @@ from ganvas.models.conv import SLOPE as CONV_SLOPE
 from ganvas.models.dense import LabelDense
 from ganvas.models.norms import EPSILON, BatchNorm, Film, InstanceNorm, Spade
 from ganvas.models.pix2pix import SLOPE, ResizeConvolution, SubPixelConvolution
+from ganvas.models.spread import GAIN, LEAST_CONFIDENCE, Spread
 
 END = np.iinfo(np.int64).max
 # What three weights add up to where they meet doubled pixels: rows are the four places of single ones.
@@ -125,10 +126,13 @@ def _modulated(graph: Graph, name: str, layer: Any, h: str, hidden: str, side: i
 
 @written.register
 def _(network: Translator, graph: Graph) -> str:
-    return graph.add("Tanh", _logits(network, graph))
+    logits, features = _finished(network, graph)
+    pictures = graph.add("Tanh", logits)
+    return pictures if network.spread is None else _spread(graph, network.spread, pictures, features)
 
 
-def _logits(network: Translator, graph: Graph) -> str:
+def _finished(network: Translator, graph: Graph) -> tuple[str, str]:
+    """The last layer's output, and what a spread reads."""
     # Of a module's attributes torch's types know next to nothing.
     down: Any = network.encoder[0]
     up: Any
@@ -166,10 +170,12 @@ def _logits(network: Translator, graph: Graph) -> str:
             change = _convolution(graph, f"{name}.first", block.first, seen)
             change = _decoder_norm(graph, f"{name}.norm", block.norm, change, padded, step)
             h = graph.add("Add", h, _convolution(graph, f"{name}.second", block.second, graph.add("Relu", change)))
+    features = h
     if network.finish is not None:
-        h = graph.add("Concat", graph.add("Relu", h), padded, axis=1)
-        h = _convolution(graph, "finish", network.finish, h)
-    return graph.add("Slice", h, before, graph.add("Add", before, size), graph.integers(2, 3))
+        features = graph.add("Concat", graph.add("Relu", h), padded, axis=1)
+        h = _convolution(graph, "finish", network.finish, features)
+    shown = (before, graph.add("Add", before, size), graph.integers(2, 3))
+    return graph.add("Slice", h, *shown), graph.add("Slice", features, *shown)
 
 
 def _padded(graph: Graph, source: str, size: str, multiple: int) -> tuple[str, str]:
@@ -226,6 +232,54 @@ def _spade(graph: Graph, name: str, spade: Spade, x: str, label_map: str, step: 
 def _film(graph: Graph, name: str, film: Film, x: str, labels: str) -> str:
     table = graph.weight(f"{name}.modulation.weight", film.modulation.weight)
     return _scaled_and_shifted(graph, x, _per_channel(graph, graph.add("Gather", table, labels)))
+
+
+def _spread(graph: Graph, spread: Spread, pictures: str, features: str) -> str:
+    logits = _convolution(graph, "spread.conv", spread.conv, features)
+    logits = graph.add("Mul", logits, graph.floats("gain", np.array(GAIN)))
+    confidence, gates = graph.add_many("Split", 2, graph.add("Sigmoid", logits), axis=1, num_outputs=2)
+    confidence = graph.add("Add", confidence, graph.floats("least", np.array(LEAST_CONFIDENCE)))
+    sums = graph.add("Concat", graph.add("Mul", pictures, confidence), confidence, axis=1)
+    for _ in range(spread.rounds):
+        sums = _swept(graph, _swept(graph, sums, gates, axis=3), gates, axis=2)
+    weights = graph.add("Slice", sums, graph.integers(-1), graph.integers(END), graph.integers(1))
+    colours = graph.add("Slice", sums, graph.integers(0), graph.integers(-1), graph.integers(1))
+    return graph.add("Div", colours, weights)
+
+
+def _swept(graph: Graph, own: str, gates: str, *, axis: int) -> str:
+    """``own`` with what comes from both sides along ``axis`` through ``gates``."""
+    most = graph.add("ReduceMax", own, graph.integers(axis), keepdims=0)
+    nothing = graph.add("Mul", most, graph.floats("zero", np.zeros(())))
+    ways = [
+        graph.add_many(
+            "Scan",
+            2,
+            *(nothing, own, gates),
+            body=_let_in(),
+            num_scan_inputs=2,
+            scan_input_axes=[axis] * 2,
+            scan_input_directions=[backwards] * 2,
+            scan_output_axes=[axis],
+            scan_output_directions=[backwards],
+        )[1]
+        for backwards in (0, 1)
+    ]
+    return graph.add("Sub", graph.add("Add", *ways), own)
+
+
+def _let_in() -> GraphProto:
+    """One step of a sweep: what is a line's own, and what its gate lets in of the line before."""
+    nodes = [
+        helper.make_node("Mul", ["before", "gate"], ["let_in"]),
+        helper.make_node("Add", ["own", "let_in"], ["after"]),
+        helper.make_node("Identity", ["after"], ["swept"]),
+    ]
+    inputs, outputs = (
+        [helper.make_tensor_value_info(name, TensorProto.FLOAT, None) for name in names]
+        for names in (("before", "own", "gate"), ("after", "swept"))
+    )
+    return helper.make_graph(nodes, "let_in", inputs, outputs)
 
 
 # Layers

@@ -13,6 +13,7 @@ from ganvas import config
 from ganvas.errors import UsageError
 from ganvas.models.norms import BatchNorm, Film, InstanceNorm, Spade, initialise_weight
 from ganvas.models.products import MOST_PIXELS, Conv2d, ConvTranspose2d
+from ganvas.models.spread import Spread
 
 SLOPE = 0.2
 DROPOUT_LAYERS = {"1-3": (0, 1, 2), "2-4": (1, 2, 3)}
@@ -48,7 +49,7 @@ class Translator(nn.Module):
     over that and the source makes the picture: what a source shows to the pixel, lines above all, need not be learnt.
     ``settings.noise`` planes of N(0, 1) are seen beside the source by all that sees it: a map of flat areas alone gives
     no texture to start from. ``settings.residual_blocks`` counts blocks behind the up-convolutions, from that to half
-    the picture's side inwards.
+    the picture's side inwards. With ``settings.spread`` colours are spread within outlines: :class:`Spread`.
 
     Training mode: dropout, fresh noise, batch statistics. Evaluation: no dropout, and always the same noise, unless
     ``varying`` is set, and batch norm as ``settings.norm_statistics`` says, so that no picture depends
@@ -109,6 +110,9 @@ class Translator(nn.Module):
         if source_skip:
             self.finish = Conv2d(outputs[-1] + in_channels, out_channels, 3, padding=1)
             initialise_weight(self.finish)
+        self.spread: Spread | None = None
+        if isinstance(settings, config.UnetGenerator) and settings.spread:
+            self.spread = Spread(outputs[-1] + in_channels * source_skip, settings.spread)
 
     def forward(self, source: Tensor, labels: Tensor | None = None) -> Tensor:
         """Draw pictures (N, out, H, W) from ``source`` (N, in, H, W) and, where there are classes, ``labels`` (N,).
@@ -116,12 +120,17 @@ class Translator(nn.Module):
         Raises:
             UsageError: the network takes a class and got none.
         """
-        logits = self.logits(source, labels)
+        logits, features = self._finished(source, labels)
         # bfloat16 has too few values near 1, where paper is.
-        return torch.tanh(logits.float() if logits.dtype == torch.bfloat16 else logits)
+        pictures = torch.tanh(logits.float() if logits.dtype == torch.bfloat16 else logits)
+        return pictures if self.spread is None else self.spread(pictures, features)
 
     def logits(self, source: Tensor, labels: Tensor | None = None) -> Tensor:
-        """What :meth:`forward` brings to [-1, 1]: the last layer's output as it is."""
+        """The last layer's output as it is, which :meth:`forward` brings to [-1, 1]."""
+        return self._finished(source, labels)[0]
+
+    def _finished(self, source: Tensor, labels: Tensor | None) -> tuple[Tensor, Tensor]:
+        """The last layer's output, and what :class:`Spread` reads: what ``finish`` read, or that output."""
         if self.classes and labels is None:
             raise UsageError(
                 f"this model draws for one of {self.classes} classes, found no label: give one with --label"
@@ -143,9 +152,12 @@ class Translator(nn.Module):
             blocks: Any = self.blocks[layer] if layer < len(self.blocks) else ()
             for block in blocks:
                 h = block(h, maps[-1], padded)
+        features = h
         if self.finish is not None:
-            h = self.finish(torch.cat([F.relu_(h), padded], dim=1))
-        return h[:, :, top : top + height, left : left + width]
+            features = torch.cat([F.relu_(h), padded], dim=1)
+            h = self.finish(features)
+        shown = (..., slice(top, top + height), slice(left, left + width))
+        return h[shown], features[shown]
 
     def _noise_beside(self, padded: Tensor, stored: Tensor, *, fresh: bool) -> Tensor:
         count, _, height, width = padded.shape

@@ -136,15 +136,17 @@ class TrainingRun:
 
     def _start_from(self, task: Task, name: str) -> None:
         generator, header = load_model(resolve_model(name))
+        # A new spread changes next to nothing, so that an older model can be given one.
+        fresh = {key: value for key, value in task.generator.state_dict().items() if key.startswith("spread.")}
         try:
-            task.generator.load_state_dict(generator.state_dict())
+            task.generator.load_state_dict(fresh | generator.state_dict())
         except RuntimeError:
             raise UsageError(
                 f"init.model '{name}' ({header.network}, {header.size} pixels) does not fit recipe '{self.recipe.name}'"
                 f"{self._unlike(header)}"
             ) from None
         if task.average is not None:
-            task.average.load_state_dict(generator.state_dict())
+            task.average.load_state_dict(task.generator.state_dict())
         if self.recipe.init.discriminator:
             self._start_discriminator(task, Path(name))
 

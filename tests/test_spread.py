@@ -1,0 +1,78 @@
+"""Colours spread within outlines: the weights are products of gates, lines keep colours apart, gradients are right."""
+
+from __future__ import annotations
+
+import itertools
+
+import pytest
+import torch
+from torch import Tensor
+
+from ganvas.models.spread import LEAST_CONFIDENCE, Spread, _Sweep
+
+
+def told(spread: Spread, confidence: Tensor, gates: Tensor) -> tuple[Spread, Tensor]:
+    """The layer with a convolution that hands on, and features by which it finds these values (H, W) in (0, 1)."""
+    with torch.no_grad():
+        spread.conv.weight.zero_()
+        spread.conv.bias.zero_()
+        for channel in range(2):
+            spread.conv.weight[channel, channel, 1, 1] = 0.1
+    return spread, torch.stack([confidence, gates])[None].logit()
+
+
+def line_by_line(values: Tensor, gates: Tensor) -> Tensor:
+    """values (L,) as sums of all, each times the gates on the way, by the definition."""
+    sums = torch.zeros_like(values)
+    for to, start in itertools.product(range(len(values)), repeat=2):
+        passed = gates[start + 1 : to + 1] if start < to else gates[to:start]
+        sums[to] += values[start] * passed.prod()
+    return sums
+
+
+@pytest.mark.parametrize("rounds", [1, 2])
+def test_a_pixel_is_the_mean_of_what_the_gates_let_through(rounds: int) -> None:
+    torch.manual_seed(0)
+    height, width = 5, 7
+    confidence, gates = torch.rand(2, height, width).clamp(0.05, 0.95)
+    picture = torch.rand(2, height, width) * 2 - 1
+    spread, features = told(Spread(2, rounds), confidence, gates)
+    expected = torch.cat([picture * (confidence + LEAST_CONFIDENCE), confidence[None] + LEAST_CONFIDENCE])
+    for _ in range(rounds):
+        for channel, row in itertools.product(range(3), range(height)):
+            expected[channel, row] = line_by_line(expected[channel, row], gates[row])
+        for channel, column in itertools.product(range(3), range(width)):
+            expected[channel, :, column] = line_by_line(expected[channel, :, column], gates[:, column])
+    found = spread(picture[None], features)[0].detach()
+    torch.testing.assert_close(found, expected[:2] / expected[2], rtol=1e-4, atol=1e-5)
+
+
+def test_an_outline_keeps_colours_apart_and_doubtful_pixels_take_the_colour_of_sure_ones() -> None:
+    side, line = 16, 8
+    shut, sure = torch.full((side, side), 0.99), torch.full((side, side), 1e-6)
+    shut[:, line] = 1e-6
+    sure[3, 3] = sure[12, 12] = 0.999
+    picture = torch.zeros(1, 1, side, side)
+    picture[..., 3, 3], picture[..., 12, 12], picture[..., line] = 1.0, -1.0, 0.3
+    spread, features = told(Spread(2, 1), sure, shut)
+    with torch.no_grad():
+        found = spread(picture, features)[0, 0]
+    assert float(found[:, :line].min()) > 0.8
+    assert float(found[:, line + 1 :].max()) < -0.8
+    torch.testing.assert_close(found[:, line], torch.full((side,), 0.3), rtol=0, atol=5e-3)
+
+
+def test_before_training_a_picture_stays_nearly_as_it_is() -> None:
+    torch.manual_seed(0)
+    picture = torch.rand(2, 3, 32, 48) * 2 - 1
+    with torch.no_grad():
+        found = Spread(8, 2)(picture, torch.zeros(2, 8, 32, 48))
+    assert 0 < float((found - picture).abs().mean()) < 0.1
+    assert float(found.abs().max()) <= 1
+
+
+def test_gradients_are_those_of_the_sums() -> None:
+    torch.manual_seed(0)
+    own = torch.rand(5, 2, 3, 4, dtype=torch.float64, requires_grad=True)
+    gates = torch.rand(5, 2, 1, 4, dtype=torch.float64, requires_grad=True)
+    assert torch.autograd.gradcheck(_Sweep.apply, (own, gates))
