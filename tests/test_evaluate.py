@@ -74,7 +74,7 @@ def translator(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_translator(tmp_path_factory.mktemp("evaluate"))
 
 
-def write_translator(root: Path, channels: int = 3) -> Path:
+def write_translator(root: Path, channels: int = 3, *, hints: bool = False) -> Path:
     """The run folder of a translator with untrained weights, with dropout, and its pairs beside it."""
     random = np.random.default_rng(0)
     for split, count in (("train", 2), ("test", HELD_OUT)):
@@ -87,6 +87,7 @@ def write_translator(root: Path, channels: int = 3) -> Path:
         "task": "translate",
         "data": {"path": str(root / "pairs"), "size": 32, "source_channels": channels, "target_channels": channels},
         "generator": {"network": "unet", "width": 4, "norm": "instance", "dropout": 0.5},
+        "hints": {"enabled": hints},
         "train": {"total_images": 100, "batch_size": 1},
     }
     recipe = parse_recipe(table, "tiny")
@@ -100,7 +101,7 @@ def write_translator(root: Path, channels: int = 3) -> Path:
         size=32,
         source=data.source_preparation,
         target=data.target_preparation,
-        hints=False,
+        hints=hints,
         data=TrainingData(source=data.source, fingerprint=data.fingerprint, licence="none"),
         images_seen=100,
     )
@@ -243,7 +244,7 @@ def test_translator_is_measured_as_people_use_it(translator: Path) -> None:
         assert found.reference[name].value == pytest.approx(values.mean())
     assert found.protocol.pictures == HELD_OUT
     assert found.pairs.shape == (3 * HELD_OUT, 32, 32, 3)
-    assert {"sliced_wasserstein", "diversity_l1"} <= set(found.figures)
+    assert {"sliced_wasserstein", "diversity_l1", "variations_l1"} <= set(found.figures)
 
 
 def parse_recipe_of(folder: Path) -> TranslateRecipe:
@@ -292,6 +293,12 @@ def test_variations_come_from_the_seed_which_may_be_of_any_size(translator: Path
     values = [evaluate(str(translator), count=2, seed=seed).values["diversity_l1"] for seed in (0, 0, 1, 2**64)]
     assert values[0] == values[1]
     assert len(set(values)) == 3
+
+
+@pytest.mark.parametrize("hints", [False, True])
+def test_variations_of_a_model_that_takes_dabs_are_with_dabs(tmp_path: Path, hints: bool) -> None:
+    found = evaluate(str(write_translator(tmp_path, hints=hints)), count=2).values
+    assert (found["variations_l1"] == found["diversity_l1"]) is not hints
 
 
 def test_a_number_without_an_interval_is_told_with_its_standard_error(translator: Path) -> None:

@@ -13,6 +13,7 @@ from ganvas.models.spread import LEAST_CONFIDENCE, Spread, _Sweep
 
 def told(spread: Spread, confidence: Tensor, gates: Tensor) -> tuple[Spread, Tensor]:
     """The layer with a convolution that hands on, and features by which it finds these values (H, W) in (0, 1)."""
+    assert spread.conv.bias is not None
     with torch.no_grad():
         spread.conv.weight.zero_()
         spread.conv.bias.zero_()

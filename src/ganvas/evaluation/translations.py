@@ -65,8 +65,10 @@ def evaluate_translations(
     judges = [] if judge is None else [segmentation_metric(judge.find)]
     judges += [] if inception is None else [inception_metric(inception.network)]
     # Variations are drawn as pictures, which other channels are not.
-    varies = header.generator.varies and not is_export(model.path) and pairs.targets.shape[1] in (1, 3)
-    setting = Setting(pairs, seed, _varying(model, seed) if varies else None)
+    drawable = not is_export(model.path) and pairs.targets.shape[1] in (1, 3)
+    vary = _varying(model, seed, recolour=False) if drawable and header.generator.varies else None
+    vary_hues = _varying(model, seed, recolour=True) if drawable and header.hints else None
+    setting = Setting(pairs, seed, vary, vary_hues)
     sets = [metric for factory in (*SET_METRICS, *judges) if (metric := factory(setting)) is not None]
     drawing = _Drawing(translator_of(model, entry.given, header.size), pairs, sets)
     watch(f"translating {len(pairs):,} pictures of {header.size} pixels and measuring them")
@@ -149,10 +151,10 @@ class _Rows:
         return self._whole[self._chosen[at]]
 
 
-def _varying(model: Model, seed: int) -> Vary:
+def _varying(model: Model, seed: int, *, recolour: bool) -> Vary:
     def vary(source: Pixels, label: int, count: int) -> Pixels:
         asked = label if model.class_names else None
-        drawn = model.variations(np.moveaxis(source, 0, -1), count, seed=seed, label=asked, recolour=False)
+        drawn = model.variations(np.moveaxis(source, 0, -1), count, seed=seed, label=asked, recolour=recolour)
         pictures = np.stack([np.asarray(picture) for picture in drawn])
         return pictures[:, None] if pictures.ndim == 3 else np.moveaxis(pictures, 3, 1)
 

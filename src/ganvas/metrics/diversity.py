@@ -16,13 +16,12 @@ from torch import Tensor
 from ganvas.errors import GanvasError
 from ganvas.metrics.figures import Figure, figure_of_mean
 from ganvas.metrics.pictures import PictureMetric, l1, ms_ssim, ms_ssim_name, scales_of
-from ganvas.metrics.sets import Setting
+from ganvas.metrics.sets import Setting, Vary
 from ganvas.metrics.translation import Labels
 from ganvas.pictures import Pixels
 
 VARIATIONS = 4
 MOST_INPUTS = 50
-L1 = "diversity_l1"
 
 
 def variation_distances(variations: Tensor) -> tuple[float, float]:
@@ -40,35 +39,38 @@ def variation_distances(variations: Tensor) -> tuple[float, float]:
     return float(l1(a, b).mean()), float((1 - ms_ssim(a, b)).mean())
 
 
-def diversity_name(side: int) -> str:
-    """What 1 - MS-SSIM between variations is called for pictures of this smaller side."""
-    return f"diversity_{ms_ssim_name(side)}"
-
-
 class Diversity:
     """The metric as evaluation feeds it: see :class:`ganvas.metrics.sets.SetMetric`.
 
     ``VARIATIONS`` of up to ``MOST_INPUTS`` inputs, spread over the set; means over inputs with their intervals.
+
+    Args:
+        setting: of the evaluation.
+        vary: draws the variations.
+        name: what the figures' names begin with.
+        title: the same for people.
+        what: of what kind the variations are, for people.
     """
 
-    def __init__(self, setting: Setting) -> None:
-        assert setting.vary is not None
-        self._vary = setting.vary
+    def __init__(self, setting: Setting, vary: Vary, name: str, title: str, what: str) -> None:
+        self._vary = vary
         self._seed = setting.seed
         self._chosen = set(setting.pairs.spread(MOST_INPUTS).tolist())
-        self._side = min(setting.pairs.targets.shape[2:])
+        side = min(setting.pairs.targets.shape[2:])
+        self._names = f"{name}_l1", f"{name}_{ms_ssim_name(side)}"
+        scales = "MS-SSIM" if scales_of(side) == 5 else f"MS-SSIM over {scales_of(side)} scales"
+        between = f"between {VARIATIONS} variations of one input {what}, mean over pairs and inputs"
+        self._metrics = (
+            PictureMetric(f"{title}, L1", "higher", 4, f"L1 {between}"),
+            PictureMetric(f"{title}, MS-SSIM", "higher", 3, f"1 - {scales} {between}"),
+        )
         self._seen = 0
         self._values: list[tuple[float, float]] = []
 
     @property
     def metrics(self) -> Mapping[str, PictureMetric]:
         """How each figure is called and read."""
-        what = f"between {VARIATIONS} variations of one input, mean over pairs and inputs"
-        scales = "MS-SSIM" if scales_of(self._side) == 5 else f"MS-SSIM over {scales_of(self._side)} scales"
-        return {
-            L1: PictureMetric("Diversity, L1", "higher", 4, f"L1 {what}"),
-            diversity_name(self._side): PictureMetric("Diversity, MS-SSIM", "higher", 3, f"1 - {scales} {what}"),
-        }
+        return dict(zip(self._names, self._metrics, strict=True))
 
     def update(self, sources: Pixels, drawn: Pixels, true: Pixels, labels: Labels) -> None:
         """Draw and measure the variations of the batch's chosen inputs; sources uint8 (n, Cs, S, S)."""
@@ -80,11 +82,8 @@ class Diversity:
 
     def figures(self) -> dict[str, Figure]:
         """What the translations score."""
-        distances, dissimilarities = zip(*self._values, strict=True)
-        return {
-            L1: figure_of_mean(distances, self._seed),
-            diversity_name(self._side): figure_of_mean(dissimilarities, self._seed),
-        }
+        values = zip(*self._values, strict=True)
+        return {name: figure_of_mean(found, self._seed) for name, found in zip(self._names, values, strict=True)}
 
     def reference(self) -> dict[str, Figure]:
         """Empty: there is one true picture of an input."""
@@ -92,5 +91,19 @@ class Diversity:
 
 
 def diversity_metric(setting: Setting) -> Diversity | None:
-    """The metric, or None where the model has nothing to vary."""
-    return Diversity(setting) if setting.vary is not None else None
+    """What the network varies by itself, or None where it has neither dropout nor noise."""
+    if setting.vary is None:
+        return None
+    return Diversity(setting, setting.vary, "diversity", "Diversity", "by dropout and noise alone")
+
+
+def variations_metric(setting: Setting) -> Diversity | None:
+    """What a person gets who asks for variations, or None where that is nothing.
+
+    Of a model that takes dabs of colour, hues are turned by dabs, as :meth:`ganvas.Model.variations` does; of another
+    one it is what :func:`diversity_metric` measures, told again so that the two can be compared.
+    """
+    vary = setting.vary_hues or setting.vary
+    if vary is None:
+        return None
+    return Diversity(setting, vary, "variations", "Variations", "as translate --variations draws them")

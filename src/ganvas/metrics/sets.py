@@ -24,12 +24,15 @@ class Setting:
         pairs: the held-out pairs that are translated, S pixels a side; for preparations, class names and the count,
             not for the pictures, which come through ``update`` one batch after the other.
         seed: of everything random; the same seed gives the same digits.
-        vary: draws variations; None where the model has none (it has neither dropout nor noise).
+        vary: draws variations by dropout and noise alone; None where the model has neither.
+        vary_hues: draws them as `ganvas translate --variations` does, with dabs of other hues; None where the model
+            takes no dabs.
     """
 
     pairs: PairImages
     seed: int
     vary: Vary | None
+    vary_hues: Vary | None = None
 
 
 class SetMetric(Protocol):
