@@ -6,7 +6,7 @@ import itertools
 
 import pytest
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from ganvas.models.spread import LEAST_CONFIDENCE, Spread, _Sweep
 
@@ -22,13 +22,14 @@ def told(spread: Spread, confidence: Tensor, gates: Tensor) -> tuple[Spread, Ten
     return spread, torch.stack([confidence, gates])[None].logit()
 
 
-def line_by_line(values: Tensor, gates: Tensor) -> Tensor:
-    """values (L,) as sums of all, each times the gates on the way, by the definition."""
-    sums = torch.zeros_like(values)
+def averaged(values: Tensor, gates: Tensor) -> Tensor:
+    """values (L,) as means of all, each weighted by the gates on the way, by the definition."""
+    sums, weights = torch.zeros_like(values), torch.zeros_like(values)
     for to, start in itertools.product(range(len(values)), repeat=2):
         passed = gates[start + 1 : to + 1] if start < to else gates[to:start]
         sums[to] += values[start] * passed.prod()
-    return sums
+        weights[to] += passed.prod()
+    return sums / weights
 
 
 @pytest.mark.parametrize("rounds", [1, 2])
@@ -41,9 +42,9 @@ def test_a_pixel_is_the_mean_of_what_the_gates_let_through(rounds: int) -> None:
     expected = torch.cat([picture * (confidence + LEAST_CONFIDENCE), confidence[None] + LEAST_CONFIDENCE])
     for _ in range(rounds):
         for channel, row in itertools.product(range(3), range(height)):
-            expected[channel, row] = line_by_line(expected[channel, row], gates[row])
+            expected[channel, row] = averaged(expected[channel, row], gates[row])
         for channel, column in itertools.product(range(3), range(width)):
-            expected[channel, :, column] = line_by_line(expected[channel, :, column], gates[:, column])
+            expected[channel, :, column] = averaged(expected[channel, :, column], gates[:, column])
     found = spread(picture[None], features)[0].detach()
     torch.testing.assert_close(found, expected[:2] / expected[2], rtol=1e-4, atol=1e-5)
 
@@ -63,13 +64,42 @@ def test_an_outline_keeps_colours_apart_and_doubtful_pixels_take_the_colour_of_s
     torch.testing.assert_close(found[:, line], torch.full((side,), 0.3), rtol=0, atol=5e-3)
 
 
-def test_before_training_a_picture_stays_nearly_as_it_is() -> None:
+def test_before_training_a_picture_stays_much_as_it_is_whatever_the_features() -> None:
     torch.manual_seed(0)
     picture = torch.rand(2, 3, 32, 48) * 2 - 1
     with torch.no_grad():
-        found = Spread(8, 2)(picture, torch.zeros(2, 8, 32, 48))
+        found = Spread(8, 2)(picture, 10 * torch.randn(2, 8, 32, 48))
     assert 0 < float((found - picture).abs().mean()) < 0.1
-    assert float(found.abs().max()) <= 1
+    assert float(found.abs().max()) < 1
+
+
+@pytest.mark.parametrize("rounds", [2, 4])
+def test_a_large_area_does_not_come_through_the_outline_of_a_small_one(rounds: int) -> None:
+    side, small = 128, slice(60, 68)
+    picture, gates = torch.ones(1, 1, side, side), torch.full((side, side), 0.99)
+    sure = torch.full((side, side), 0.9)
+    gates[59:69, 59:69], sure[59:69, 59:69] = 1e-4, 1e-6
+    gates[small, small], sure[small, small] = 0.99, 0.9
+    picture[..., small, small] = -1.0
+    spread, features = told(Spread(2, rounds), sure, gates)
+    with torch.no_grad():
+        found = spread(picture, features)
+    assert float(found[..., small, small].max()) < -0.5
+    assert float(found[..., :50, :50].min()) > 0.99
+
+
+def test_half_precision_around_it_leaves_its_sums_in_single() -> None:
+    torch.manual_seed(0)
+    spread = Spread(4, 2)
+    nn.init.normal_(spread.conv.weight, std=0.1)
+    picture, features = torch.rand(1, 3, 40, 40) * 2 - 1, torch.randn(1, 4, 40, 40)
+    with torch.no_grad():
+        exact = spread(picture, features)
+        with torch.autocast("cpu", torch.bfloat16):
+            found = spread(picture, features)
+    assert found.dtype == torch.float32
+    # Logits have 8 bits; sums of 8 bits would be off by several times as much.
+    assert float((found - exact).abs().mean()) < 2e-3
 
 
 def test_gradients_are_those_of_the_sums() -> None:

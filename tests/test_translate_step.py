@@ -187,6 +187,7 @@ EXTRAS: dict[str, dict[str, Any]] = {
     "pixel shuffle": {"generator": {"upsampling": "pixel-shuffle"}},
     "resize": {"generator": {"upsampling": "resize"}},
     "source skip": {"generator": {"source_skip": True}},
+    "spread": {"generator": {"source_skip": True, "spread": 2}},
     "noise": {"generator": {"noise": 2, "norm": "instance"}},
     "residual blocks": {"generator": {"residual_blocks": (1, 2)}},
     "whole picture": {"discriminator": {"receptive_field": "image"}},

@@ -80,6 +80,7 @@ def translating(header: LabelHeader | TranslateHeader) -> dict[str, Any] | None:
         "enlarge": enlarging(target).resize,
         "result_colours": [list(colour) for colour in target.colours],
         "multiple": 1 << (header.size.bit_length() - 1),
+        "sweeps": bool(getattr(header.generator, "spread", 0)),
     }
 
 

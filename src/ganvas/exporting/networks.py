@@ -126,13 +126,15 @@ def _modulated(graph: Graph, name: str, layer: Any, h: str, hidden: str, side: i
 
 @written.register
 def _(network: Translator, graph: Graph) -> str:
-    logits, features = _finished(network, graph)
-    pictures = graph.add("Tanh", logits)
-    return pictures if network.spread is None else _spread(graph, network.spread, pictures, features)
+    h, features, shown = _finished(network, graph)
+    pictures = graph.add("Tanh", graph.add("Slice", h, *shown))
+    if network.spread is None:
+        return pictures
+    return _spread(graph, network.spread, pictures, graph.add("Slice", features, *shown))
 
 
-def _finished(network: Translator, graph: Graph) -> tuple[str, str]:
-    """The last layer's output, and what a spread reads."""
+def _finished(network: Translator, graph: Graph) -> tuple[str, str, tuple[str, ...]]:
+    """The last layer's output, what a spread reads, and which part of both is the picture, as a Slice is told it."""
     # Of a module's attributes torch's types know next to nothing.
     down: Any = network.encoder[0]
     up: Any
@@ -174,8 +176,7 @@ def _finished(network: Translator, graph: Graph) -> tuple[str, str]:
     if network.finish is not None:
         features = graph.add("Concat", graph.add("Relu", h), padded, axis=1)
         h = _convolution(graph, "finish", network.finish, features)
-    shown = (before, graph.add("Add", before, size), graph.integers(2, 3))
-    return graph.add("Slice", h, *shown), graph.add("Slice", features, *shown)
+    return h, features, (before, graph.add("Add", before, size), graph.integers(2, 3))
 
 
 def _padded(graph: Graph, source: str, size: str, multiple: int) -> tuple[str, str]:
@@ -236,21 +237,25 @@ def _film(graph: Graph, name: str, film: Film, x: str, labels: str) -> str:
 
 def _spread(graph: Graph, spread: Spread, pictures: str, features: str) -> str:
     logits = _convolution(graph, "spread.conv", spread.conv, features)
-    logits = graph.add("Mul", logits, graph.floats("gain", np.array(GAIN)))
-    confidence, gates = graph.add_many("Split", 2, graph.add("Sigmoid", logits), axis=1, num_outputs=2)
+    # A Sigmoid in so many words: that of onnxruntime is 0 below -18, where gates on outlines are.
+    inverse = graph.add("Exp", graph.add("Mul", logits, graph.floats("gain", np.array(-GAIN))))
+    chances = graph.add("Reciprocal", graph.add("Add", inverse, graph.floats("one", np.ones(()))))
+    confidence, gates = graph.add_many("Split", 2, chances, axis=1, num_outputs=2)
     confidence = graph.add("Add", confidence, graph.floats("least", np.array(LEAST_CONFIDENCE)))
     sums = graph.add("Concat", graph.add("Mul", pictures, confidence), confidence, axis=1)
     for _ in range(spread.rounds):
         sums = _swept(graph, _swept(graph, sums, gates, axis=3), gates, axis=2)
-    weights = graph.add("Slice", sums, graph.integers(-1), graph.integers(END), graph.integers(1))
-    colours = graph.add("Slice", sums, graph.integers(0), graph.integers(-1), graph.integers(1))
-    return graph.add("Div", colours, weights)
+    return graph.add("Div", *_last_apart(graph, sums))
 
 
 def _swept(graph: Graph, own: str, gates: str, *, axis: int) -> str:
-    """``own`` with what comes from both sides along ``axis`` through ``gates``."""
-    most = graph.add("ReduceMax", own, graph.integers(axis), keepdims=0)
-    nothing = graph.add("Mul", most, graph.floats("zero", np.zeros(())))
+    """``own`` as means of what comes from both sides along ``axis`` through ``gates``."""
+    ones = graph.add(
+        "Add", graph.add("Mul", gates, graph.floats("zero", np.zeros(()))), graph.floats("one", np.ones(()))
+    )
+    own = graph.add("Concat", own, ones, axis=1)
+    first = graph.add("Slice", own, graph.integers(0), graph.integers(1), graph.integers(axis))
+    nothing = graph.add("Mul", graph.add("Squeeze", first, graph.integers(axis)), graph.floats("zero", np.zeros(())))
     ways = [
         graph.add_many(
             "Scan",
@@ -265,7 +270,17 @@ def _swept(graph: Graph, own: str, gates: str, *, axis: int) -> str:
         )[1]
         for backwards in (0, 1)
     ]
-    return graph.add("Sub", graph.add("Add", *ways), own)
+    sums, weights = _last_apart(graph, graph.add("Sub", graph.add("Add", *ways), own))
+    return graph.add("Div", sums, weights)
+
+
+def _last_apart(graph: Graph, x: str) -> tuple[str, str]:
+    """All channels but the last, and that one."""
+    last, channels = graph.integers(-1), graph.integers(1)
+    return (
+        graph.add("Slice", x, graph.integers(0), last, channels),
+        graph.add("Slice", x, last, graph.integers(END), channels),
+    )
 
 
 def _let_in() -> GraphProto:

@@ -8,41 +8,42 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ganvas.models.norms import initialise_weight
 from ganvas.models.products import Conv2d
 
 LEAST_CONFIDENCE = 1e-3
 # Logits are ten times what the convolution gives, so that gates open and shut within a few thousand steps of Adam.
 GAIN = 10.0
-FIRST_GATE = -0.4  # before training a gate is at 0.018, so that next to nothing passes
+FIRST_GATE = -0.4
 
 
 class Spread(nn.Module):
-    """Each pixel of a picture as the weighted mean of those that it can be reached from without crossing an outline.
+    """Each pixel of a picture as a weighted mean of those that it can be reached from without crossing an outline.
 
     A 3x3 convolution over features (N, C, H, W) gives each pixel a confidence and a gate in (0, 1): how much of what
-    comes from its neighbours it lets in. Rows and then columns are swept both ways, ``rounds`` times, with
-    ``sum(p) = own(p) + gate(p) * sum(p - 1)`` for colours times confidence and for confidences, and the one is divided
-    by the other at the end. It is the recursive edge-aware filter of Gastal & Oliveira 2011 (Domain transform for
-    edge-aware image and video processing, section 5.2), with gates that a network gives as in Chen et al. 2016
-    (Semantic image segmentation with task-specific edge detection) and confidences as in Barron & Poole 2016 (The fast
-    bilateral solver).
+    comes from its neighbours it lets in. Rows and then columns are swept both ways, ``rounds`` times: what arrives at a
+    pixel from one end is ``sum(p) = own(p) + gate(p) * sum(p - 1)``, and the two ways together are divided by what ones
+    would have come to. So are colours times confidence and confidences, and the one is divided by the other at the
+    end: sure pixels colour doubtful ones.
 
-    Convolutions see a fixed window, and an area larger than that gets its colour in patches. Before training next to
-    nothing passes the gates, and pictures stay as they are.
+    Sweeps through gates are those of Gastal & Oliveira 2011 (Domain transform for edge-aware image and video
+    processing, section 5.2), that a network sets the gates is Chen et al. 2016 (Semantic image segmentation with
+    task-specific edge detection), and confidences are those of Barron & Poole 2016 (The fast bilateral solver).
+
+    Convolutions see a fixed window, and an area larger than that gets its colour in patches. Before training a gate is
+    at 0.018, so that pictures stay much as they are.
     """
 
     def __init__(self, channels: int, rounds: int) -> None:
         super().__init__()
         self.rounds = rounds
         self.conv = Conv2d(channels, 2, 3, padding=1)
-        initialise_weight(self.conv)
         assert self.conv.bias is not None
+        nn.init.zeros_(self.conv.weight)
         with torch.no_grad():
-            self.conv.bias[1] = FIRST_GATE
+            self.conv.bias.copy_(torch.tensor([0.0, FIRST_GATE]))
 
     def forward(self, pictures: Tensor, features: Tensor) -> Tensor:
-        """Pictures (N, K, H, W), float32 in any range, spread as ``features`` (N, C, H, W) say; within that range."""
+        """Pictures (N, K, H, W) in float32, spread as ``features`` (N, C, H, W) say: none of them leaves its range."""
         confidence, gates = torch.sigmoid(GAIN * self.conv(features).float()).chunk(2, dim=1)
         confidence = confidence + LEAST_CONFIDENCE
         sums = torch.cat([pictures * confidence, confidence], dim=1)
@@ -55,12 +56,14 @@ class Spread(nn.Module):
 
 
 def _swept(own: Tensor, gates: Tensor) -> Tensor:
-    swept: Tensor = _Sweep.apply(own, gates)  # type: ignore[no-untyped-call]
-    return swept
+    """``own`` (L, N, C, M) as means of what comes from both sides along L, through ``gates`` (L, N, 1, M)."""
+    # Sums alone would let a large area's colour through an all but shut gate into a small one.
+    swept: Tensor = _Sweep.apply(torch.cat([own, torch.ones_like(gates)], dim=2), gates)  # type: ignore[no-untyped-call]
+    return swept[:, :, :-1] / swept[:, :, -1:]
 
 
 class _Sweep(torch.autograd.Function):
-    """``own`` (L, N, C, M) with what comes from both sides along L, through ``gates`` (L, N, 1, M).
+    """``own`` (L, N, C, M) and, added to it, what comes from both sides along L through ``gates`` (L, N, 1, M).
 
     Forth, sum[i] = own[i] + gates[i] * sum[i - 1], and back the same from the other end; the backward pass of the one
     is the other, with the gates of the next.

@@ -136,8 +136,8 @@ class TrainingRun:
 
     def _start_from(self, task: Task, name: str) -> None:
         generator, header = load_model(resolve_model(name))
-        # A new spread changes next to nothing, so that an older model can be given one.
-        fresh = {key: value for key, value in task.generator.state_dict().items() if key.startswith("spread.")}
+        # A new spread changes little, so that an older model can be given one.
+        fresh = {key: value for key, value in task.generator.state_dict().items() if key.startswith("spread.conv.")}
         try:
             task.generator.load_state_dict(fresh | generator.state_dict())
         except RuntimeError:
@@ -158,7 +158,7 @@ class TrainingRun:
         unlike = [
             f"--set {shlex.quote(f'generator.{key}={json.dumps(value)}')}"
             for key, value in theirs.items()
-            if ours[key] != value
+            if ours[key] != value and (key, value) != ("spread", 0)
         ]
         return f": it would with {' '.join(unlike)}" if unlike else ""
 

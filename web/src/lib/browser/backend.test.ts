@@ -18,7 +18,7 @@ const COMMON = {
 } as const;
 const TRANSLATING: WebModel["translating"] = {
   fit: "stretch", resize: "bilinear", background: [255, 255, 255], colours: [], ignore: -1, enlarge: "lanczos",
-  result_colours: [], multiple: 8, probe: { shape: [1, 1, 8, 8], indices: [0, 3, 60], values: [1, 0.9, -0.2] },
+  result_colours: [], multiple: 8, sweeps: false, probe: { shape: [1, 1, 8, 8], indices: [0, 3, 60], values: [1, 0.9, -0.2] },
 };
 const MODELS = [
   {

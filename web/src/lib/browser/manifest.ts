@@ -30,6 +30,8 @@ export interface Translating {
   result_colours: Rgb[];
   /** The network widens pictures to a multiple of this side. */
   multiple: number;
+  /** The network ends in sweeps, one row or column after the other: nothing for a GPU. */
+  sweeps: boolean;
   probe: Probe;
 }
 

@@ -5,7 +5,7 @@ import { levels, finished, prepared, workingSize, type Wanted } from "./preparat
 const probe = { shape: [1, 1, 1, 1], indices: [], values: [] } as Wanted["probe"];
 const GREY: Wanted = {
   source: { kind: "picture", channels: 1, classes: [] }, hints: false, size: 2, fit: "stretch", resize: "bilinear",
-  background: [255, 255, 255], colours: [], ignore: -1, enlarge: "lanczos", result_colours: [], multiple: 2, probe,
+  background: [255, 255, 255], colours: [], ignore: -1, enlarge: "lanczos", result_colours: [], multiple: 2, sweeps: false, probe,
 };
 const STREET: Wanted = {
   ...GREY, source: { kind: "labels", channels: 1, classes: [] }, colours: [[128, 128, 128], [64, 0, 128], [0, 0, 0]], ignore: 2,

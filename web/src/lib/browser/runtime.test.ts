@@ -26,7 +26,7 @@ const MODEL = {
   source: { kind: "picture", channels: 1, classes: [] }, sampling: null,
   translating: {
     fit: "stretch", resize: "bilinear", background: [255, 255, 255], colours: [], ignore: -1, enlarge: "lanczos",
-    result_colours: [], multiple: 8,
+    result_colours: [], multiple: 8, sweeps: false,
     // What the negative of index i is: 1 - (7919 i mod 255) / 127.5.
     probe: { shape: [1, 1, 8, 8], indices: [0, 1, 60], values: [0, 1, 60].map((i) => 1 - ((7919 * i) % 255) / 127.5) },
   },
@@ -76,12 +76,12 @@ function suspending(can: boolean): void {
 }
 
 /** An engine in a browser whose `navigator.gpu` gives this adapter. */
-function engine(requestAdapter?: () => Promise<unknown>): Engine {
+function engine(requestAdapter?: () => Promise<unknown>, model = MODEL): Engine {
   vi.stubGlobal("navigator", requestAdapter ? { gpu: { requestAdapter } } : {});
   const fetching = { bytes: async (address: URL | string) => (fetched.push(String(address)), new Uint8Array(1)) };
   const networks = new Networks(pathToFileURL(`${folder}/`), fetching as unknown as Fetching);
   const white = { width: 8, height: 8, channels: 4 as const, data: new Uint8Array(8 * 8 * 4).fill(255) };
-  return new Engine([MODEL], { decode: async () => white, open: (model) => networks.open(model) });
+  return new Engine([model], { decode: async () => white, open: (model) => networks.open(model) });
 }
 
 const draw = (by: Engine): Promise<Translation> => by.translate({ model: "negative", picture: new Blob() });
@@ -94,6 +94,12 @@ test("where there is an adapter, WebGPU draws and is told", async () => {
   expect((await draw(own)).by).toBe("WebGPU");
   expect(made).toEqual(["webgpu"]);
   expect(loaded()).toEqual(["ort-wasm-simd-threaded.jspi.wasm.gz"]);
+});
+
+test("what ends in sweeps is drawn by WebAssembly wherever it is", async () => {
+  const sweeping = { ...MODEL, translating: { ...MODEL.translating!, sweeps: true } };
+  expect((await draw(engine(hardware, sweeping))).by).toBe("WASM");
+  expect(made).toEqual(["wasm"]);
 });
 
 test.each([

@@ -43,8 +43,9 @@ export class Networks {
   ) {}
 
   async open(model: WebModel): Promise<Network> {
-    // Networks that draw from noise are small: sending their work to a GPU takes longer than doing it.
-    const gpu = model.translating !== null && (await hasGpu());
+    // Networks that draw from noise are small: sending their work to a GPU takes longer than doing it. Sweeps are runs of
+    // hundreds of small steps, which runtimes do on the processor, fetching each from the GPU.
+    const gpu = model.translating?.sweeps === false && (await hasGpu());
     const [bytes, runtime] = await Promise.all([
       this.fetching.bytes(new URL(model.file, this.base)),
       this.runtime(gpu ? GPU : PLAIN),
