@@ -20,6 +20,7 @@ from ganvas.exporting.agreement import real_inputs
 from ganvas.exporting.description import EXAMPLES
 from ganvas.inference import Model
 from ganvas.model_file import LabelHeader, TranslateHeader, load_model, save_model
+from ganvas.models.spread import GAIN
 
 onnx = pytest.importorskip("onnx", reason="the extra onnx is not installed")
 pytest.importorskip("onnxruntime", reason="the extra onnx is not installed")
@@ -97,6 +98,19 @@ def test_of_pictures_of_any_size_it_draws_what_pytorch_draws(changes: dict[str, 
         if height > 1:
             assert float(found.std()) > 0.05
         torch.testing.assert_close(other(x, labels), found, rtol=0, atol=3e-4)
+
+
+def test_gates_that_are_all_but_shut_spread_as_in_pytorch() -> None:
+    header = translate_header(generator={"source_skip": True, "spread": 2})
+    made: Any = network(header)
+    conv = made.spread.conv
+    conv.weight.zero_()
+    conv.weight[0, -1, 1, 1] = 1.5
+    x = torch.randn(1, header.in_channels, 64, 96)
+    gates = torch.sigmoid(GAIN * (1.5 * x[:, -1] + conv.bias))
+    assert float((gates < 1e-8).float().mean()) > 0.1
+    assert float((gates > 0.9).float().mean()) > 0.1
+    torch.testing.assert_close(exported(header, made)(x), made(x.clone()), rtol=0, atol=3e-4)
 
 
 def test_without_skips_it_draws_what_pytorch_draws() -> None:

@@ -22,7 +22,7 @@ from ganvas.models.conv import SLOPE as CONV_SLOPE
 from ganvas.models.dense import LabelDense
 from ganvas.models.norms import EPSILON, BatchNorm, Film, InstanceNorm, Spade
 from ganvas.models.pix2pix import SLOPE, ResizeConvolution, SubPixelConvolution
-from ganvas.models.spread import GAIN, LEAST_CONFIDENCE, Spread
+from ganvas.models.spread import GAIN, Spread
 
 END = np.iinfo(np.int64).max
 # What three weights add up to where they meet doubled pixels: rows are the four places of single ones.
@@ -237,30 +237,32 @@ def _film(graph: Graph, name: str, film: Film, x: str, labels: str) -> str:
 
 def _spread(graph: Graph, spread: Spread, pictures: str, features: str) -> str:
     logits = _convolution(graph, "spread.conv", spread.conv, features)
-    # A Sigmoid in so many words: that of onnxruntime is 0 below -18, where gates on outlines are.
-    inverse = graph.add("Exp", graph.add("Mul", logits, graph.floats("gain", np.array(-GAIN))))
-    chances = graph.add("Reciprocal", graph.add("Add", inverse, graph.floats("one", np.ones(()))))
-    confidence, gates = graph.add_many("Split", 2, chances, axis=1, num_outputs=2)
-    confidence = graph.add("Add", confidence, graph.floats("least", np.array(LEAST_CONFIDENCE)))
-    sums = graph.add("Concat", graph.add("Mul", pictures, confidence), confidence, axis=1)
+    gates = graph.add("Sigmoid", graph.add("Mul", logits, graph.floats("gain", np.array(GAIN))))
     for _ in range(spread.rounds):
-        sums = _swept(graph, _swept(graph, sums, gates, axis=3), gates, axis=2)
-    return graph.add("Div", *_last_apart(graph, sums))
+        for axis in (3, 2):
+            pictures = _swept(graph, pictures, gates, axis)
+    return pictures
 
 
-def _swept(graph: Graph, own: str, gates: str, *, axis: int) -> str:
+def _swept(graph: Graph, own: str, gates: str, axis: int) -> str:
     """``own`` as means of what comes from both sides along ``axis`` through ``gates``."""
-    ones = graph.add(
-        "Add", graph.add("Mul", gates, graph.floats("zero", np.zeros(()))), graph.floats("one", np.ones(()))
+    nothing = graph.add("Mul", gates, graph.floats("zero", np.zeros(())))
+    own = graph.add("Concat", own, graph.add("Add", nothing, graph.floats("one", np.ones(()))), axis=1)
+    start, end, along = graph.integers(0), graph.integers(END), graph.integers(axis)
+    passing = graph.add(
+        "Mul",
+        graph.add("Slice", gates, graph.integers(1), end, along),
+        graph.add("Slice", gates, start, graph.integers(-1), along),
     )
-    own = graph.add("Concat", own, ones, axis=1)
-    first = graph.add("Slice", own, graph.integers(0), graph.integers(1), graph.integers(axis))
-    nothing = graph.add("Mul", graph.add("Squeeze", first, graph.integers(axis)), graph.floats("zero", np.zeros(())))
+    # Nothing comes to the first line of either way; a Scan wants as many of everything.
+    none = graph.add("Slice", nothing, start, graph.integers(1), along)
+    first = graph.add("Slice", own, start, graph.integers(1), along)
+    before = graph.add("Mul", graph.add("Squeeze", first, along), graph.floats("zero", np.zeros(())))
     ways = [
         graph.add_many(
             "Scan",
             2,
-            *(nothing, own, gates),
+            *(before, own, graph.add("Concat", *([passing, none] if backwards else [none, passing]), axis=axis)),
             body=_let_in(),
             num_scan_inputs=2,
             scan_input_axes=[axis] * 2,
@@ -270,29 +272,22 @@ def _swept(graph: Graph, own: str, gates: str, *, axis: int) -> str:
         )[1]
         for backwards in (0, 1)
     ]
-    sums, weights = _last_apart(graph, graph.add("Sub", graph.add("Add", *ways), own))
-    return graph.add("Div", sums, weights)
-
-
-def _last_apart(graph: Graph, x: str) -> tuple[str, str]:
-    """All channels but the last, and that one."""
+    sums = graph.add("Sub", graph.add("Add", *ways), own)
     last, channels = graph.integers(-1), graph.integers(1)
-    return (
-        graph.add("Slice", x, graph.integers(0), last, channels),
-        graph.add("Slice", x, last, graph.integers(END), channels),
-    )
+    weights = graph.add("Slice", sums, last, end, channels)
+    return graph.add("Div", graph.add("Slice", sums, start, last, channels), weights)
 
 
 def _let_in() -> GraphProto:
-    """One step of a sweep: what is a line's own, and what its gate lets in of the line before."""
+    """One step of a sweep: what is a line's own, and what passes of the line before."""
     nodes = [
-        helper.make_node("Mul", ["before", "gate"], ["let_in"]),
+        helper.make_node("Mul", ["before", "passing"], ["let_in"]),
         helper.make_node("Add", ["own", "let_in"], ["after"]),
         helper.make_node("Identity", ["after"], ["swept"]),
     ]
     inputs, outputs = (
         [helper.make_tensor_value_info(name, TensorProto.FLOAT, None) for name in names]
-        for names in (("before", "own", "gate"), ("after", "swept"))
+        for names in (("before", "own", "passing"), ("after", "swept"))
     )
     return helper.make_graph(nodes, "let_in", inputs, outputs)
 
