@@ -8,17 +8,19 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from ganvas.models.spread import Spread, _Sweep
+from ganvas.models.spread import LEAST_CONFIDENCE, Spread, _Sweep
 
 
-def told(spread: Spread, gates: Tensor) -> tuple[Spread, Tensor]:
-    """The layer with a convolution that hands on, and features by which it finds these gates (H, W) in (0, 1)."""
+def told(rounds: int, gates: Tensor, confidence: Tensor | None = None) -> tuple[Spread, Tensor]:
+    """The layer with a convolution that hands on, and features by which it finds these values (H, W) in (0, 1)."""
+    spread = Spread(2, rounds)
     assert spread.conv.bias is not None
     with torch.no_grad():
-        spread.conv.weight.zero_()
         spread.conv.bias.zero_()
-        spread.conv.weight[0, 0, 1, 1] = 0.1
-    return spread, gates[None, None].logit()
+        for channel in range(2):
+            spread.conv.weight[channel, channel, 1, 1] = 0.1
+    confidence = torch.full_like(gates, 0.5) if confidence is None else confidence
+    return spread, torch.stack([confidence, gates])[None].logit()
 
 
 def averaged(values: Tensor, gates: Tensor) -> Tensor:
@@ -36,14 +38,15 @@ def averaged(values: Tensor, gates: Tensor) -> Tensor:
 def test_a_pixel_is_the_mean_of_what_the_gates_let_through(rounds: int) -> None:
     torch.manual_seed(0)
     height, width = 5, 7
-    gates = torch.rand(height, width).clamp(0.05, 0.95)
-    expected = picture = torch.rand(2, height, width) * 2 - 1
-    spread, features = told(Spread(1, rounds), gates)
+    confidence, gates = torch.rand(2, height, width).clamp(0.05, 0.95)
+    picture = torch.rand(2, height, width) * 2 - 1
+    spread, features = told(rounds, gates, confidence)
+    expected = torch.cat([picture, torch.ones(1, height, width)]) * (confidence + LEAST_CONFIDENCE)
     for _ in range(2 * rounds):  # rows, columns, and so on
         lines = [torch.stack([averaged(*line) for line in zip(plane, gates, strict=True)]) for plane in expected]
         expected, gates = torch.stack(lines).transpose(1, 2), gates.T
     found = spread(picture[None], features)[0].detach()
-    torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(found, expected[:2] / expected[2], rtol=1e-4, atol=1e-5)
 
 
 def test_an_outline_keeps_colours_apart_and_to_itself() -> None:
@@ -53,12 +56,23 @@ def test_an_outline_keeps_colours_apart_and_to_itself() -> None:
     picture = torch.zeros(1, 1, side, side)
     picture[..., :line], picture[..., line], picture[..., line + 1 :] = 0.5, 1.0, -0.5
     picture[..., 3, 3], picture[..., 12, 12] = -1.0, 1.0
-    spread, features = told(Spread(1, 2), gates)
+    spread, features = told(2, gates)
     with torch.no_grad():
         found = spread(picture, features)[0, 0]
     for half, mean in ((found[:, :line], 0.5 - 1.5 / 128), (found[:, line + 1 :], -0.5 + 1.5 / 112)):
         torch.testing.assert_close(half, torch.full_like(half, mean), rtol=0, atol=0.02)
     torch.testing.assert_close(found[:, line], torch.ones(side), rtol=0, atol=5e-3)
+
+
+def test_sure_pixels_colour_doubtful_ones() -> None:
+    side = 16
+    confidence = torch.full((side, side), 1e-6)
+    confidence[3, 3] = 0.999
+    picture = torch.zeros(1, 1, side, side)
+    picture[..., 3, 3] = 1.0
+    spread, features = told(1, torch.full((side, side), 0.99), confidence)
+    with torch.no_grad():
+        assert float(spread(picture, features).min()) > 0.9
 
 
 def test_before_training_a_picture_stays_much_as_it_is_whatever_the_features() -> None:
@@ -77,7 +91,7 @@ def test_a_large_area_does_not_come_through_the_outline_of_a_small_one(rounds: i
     gates[59:69, 59:69] = 1e-3
     gates[small, small] = 0.99
     picture[..., small, small] = -1.0
-    spread, features = told(Spread(1, rounds), gates)
+    spread, features = told(rounds, gates)
     with torch.no_grad():
         found = spread(picture, features)
     assert float(found[..., small, small].max()) < -0.5

@@ -22,7 +22,7 @@ from ganvas.models.conv import SLOPE as CONV_SLOPE
 from ganvas.models.dense import LabelDense
 from ganvas.models.norms import EPSILON, BatchNorm, Film, InstanceNorm, Spade
 from ganvas.models.pix2pix import SLOPE, ResizeConvolution, SubPixelConvolution
-from ganvas.models.spread import GAIN, Spread
+from ganvas.models.spread import GAIN, LEAST_CONFIDENCE, Spread
 
 END = np.iinfo(np.int64).max
 # What three weights add up to where they meet doubled pixels: rows are the four places of single ones.
@@ -237,11 +237,14 @@ def _film(graph: Graph, name: str, film: Film, x: str, labels: str) -> str:
 
 def _spread(graph: Graph, spread: Spread, pictures: str, features: str) -> str:
     logits = _convolution(graph, "spread.conv", spread.conv, features)
-    gates = graph.add("Sigmoid", graph.add("Mul", logits, graph.floats("gain", np.array(GAIN))))
+    chances = graph.add("Sigmoid", graph.add("Mul", logits, graph.floats("gain", np.array(GAIN))))
+    confidence, gates = graph.add_many("Split", 2, chances, axis=1, num_outputs=2)
+    confidence = graph.add("Add", confidence, graph.floats("least", np.array(LEAST_CONFIDENCE)))
+    sums = graph.add("Concat", graph.add("Mul", pictures, confidence), confidence, axis=1)
     for _ in range(spread.rounds):
         for axis in (3, 2):
-            pictures = _swept(graph, pictures, gates, axis)
-    return pictures
+            sums = _swept(graph, sums, gates, axis)
+    return _over_the_last(graph, sums)
 
 
 def _swept(graph: Graph, own: str, gates: str, axis: int) -> str:
@@ -272,10 +275,13 @@ def _swept(graph: Graph, own: str, gates: str, axis: int) -> str:
         )[1]
         for backwards in (0, 1)
     ]
-    sums = graph.add("Sub", graph.add("Add", *ways), own)
-    last, channels = graph.integers(-1), graph.integers(1)
-    weights = graph.add("Slice", sums, last, end, channels)
-    return graph.add("Div", graph.add("Slice", sums, start, last, channels), weights)
+    return _over_the_last(graph, graph.add("Sub", graph.add("Add", *ways), own))
+
+
+def _over_the_last(graph: Graph, x: str) -> str:
+    """All channels but the last, divided by that one."""
+    start, last, end, channels = graph.integers(0), graph.integers(-1), graph.integers(END), graph.integers(1)
+    return graph.add("Div", graph.add("Slice", x, start, last, channels), graph.add("Slice", x, last, end, channels))
 
 
 def _let_in() -> GraphProto:

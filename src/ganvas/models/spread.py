@@ -14,19 +14,21 @@ LEAST_CONFIDENCE = 1e-3
 # Logits are ten times what the convolution gives, so that gates open and shut within a few thousand steps of Adam.
 GAIN = 10.0
 FIRST_GATE = -0.2
+LEAST_CONFIDENCE = 1e-4
 
 
 class Spread(nn.Module):
     """Each pixel of a picture as a weighted mean of those that it can be reached from without crossing an outline.
 
-    A 3x3 convolution over features (N, C, H, W) gives each pixel a gate in (0, 1), and between two neighbours passes
-    the product of theirs. Rows and then columns are swept both ways, ``rounds`` times: what arrives at a pixel from one
-    end is ``sum(p) = own(p) + gate(p) * gate(p - 1) * sum(p - 1)``, and the two ways together are divided by what ones
-    would have come to.
+    A 3x3 convolution over features (N, C, H, W) gives each pixel a confidence and a gate in (0, 1), and between two
+    neighbours passes the product of their gates. Rows and then columns are swept both ways, ``rounds`` times: what
+    arrives at a pixel from one end is ``sum(p) = own(p) + gate(p) * gate(p - 1) * sum(p - 1)``, and the two ways
+    together are divided by what ones would have come to. So are colours times confidence and confidences, and at the
+    end the one is divided by the other: sure pixels, as those under a dab of colour, colour doubtful ones.
 
     Such sweeps are those of Gastal & Oliveira 2011 (Domain transform for edge-aware image and video processing, section
     5.2); that a network sets the gates is Chen et al. 2016 (Semantic image segmentation with task-specific edge
-    detection).
+    detection), and confidences are Barron & Poole 2016 (The fast bilateral solver).
 
     Convolutions see a fixed window, and an area larger than that gets its colour in patches. Before training 1.4%
     passes between neighbours, so that pictures stay much as they are.
@@ -35,20 +37,23 @@ class Spread(nn.Module):
     def __init__(self, channels: int, rounds: int) -> None:
         super().__init__()
         self.rounds = rounds
-        self.conv = Conv2d(channels, 1, 3, padding=1)
+        self.conv = Conv2d(channels, 2, 3, padding=1)
         assert self.conv.bias is not None
         nn.init.zeros_(self.conv.weight)
-        nn.init.constant_(self.conv.bias, FIRST_GATE)
+        with torch.no_grad():
+            self.conv.bias.copy_(torch.tensor([0.0, FIRST_GATE]))
 
     def forward(self, pictures: Tensor, features: Tensor) -> Tensor:
         """Pictures (N, K, H, W) in float32, spread as ``features`` (N, C, H, W) say: none of them leaves its range."""
-        gates = torch.sigmoid(GAIN * self.conv(features).float())
+        confidence, gates = torch.sigmoid(GAIN * self.conv(features).float()).chunk(2, dim=1)
+        confidence = confidence + LEAST_CONFIDENCE
+        sums = torch.cat([pictures * confidence, confidence], dim=1)
         # What is swept along comes first, and is whole in memory.
         across, down = (gates.permute(order).contiguous() for order in ((3, 0, 1, 2), (2, 0, 1, 3)))
         for _ in range(self.rounds):
-            pictures = _swept(pictures.permute(3, 0, 1, 2), across).permute(1, 2, 3, 0)
-            pictures = _swept(pictures.permute(2, 0, 1, 3), down).permute(1, 2, 0, 3)
-        return pictures
+            sums = _swept(sums.permute(3, 0, 1, 2), across).permute(1, 2, 3, 0)
+            sums = _swept(sums.permute(2, 0, 1, 3), down).permute(1, 2, 0, 3)
+        return sums[:, :-1] / sums[:, -1:]
 
 
 def _swept(own: Tensor, gates: Tensor) -> Tensor:
