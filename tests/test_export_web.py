@@ -20,6 +20,7 @@ from ganvas.cli.main import _run
 from ganvas.data.preparation import Preparation
 from ganvas.errors import GanvasError, UsageError
 from ganvas.exporting import export_web, networks, web_export
+from ganvas.exporting.description import translating
 from ganvas.inference import Model
 from ganvas.model_file import save_model
 
@@ -114,6 +115,13 @@ def test_a_model_s_manifest_says_how_a_picture_is_prepared(models: Path, tmp_pat
     for model in (colour, street):
         assert (tmp_path / "page" / model["file"]).is_file()
         assert all((tmp_path / "page" / example).is_file() for example in model["example_files"])
+
+
+@pytest.mark.parametrize("rounds", [0, 1, 2])
+def test_what_ends_in_sweeps_is_told_to_the_page(rounds: int) -> None:
+    found = translating(translate_header(generator={"spread": rounds}))
+    assert found is not None
+    assert found["sweeps"] is (rounds > 0)
 
 
 def test_a_model_s_manifest_says_how_noise_is_drawn(models: Path, tmp_path: Path) -> None:
