@@ -42,68 +42,64 @@ def variation_distances(variations: Tensor) -> tuple[float, float]:
 class Diversity:
     """The metric as evaluation feeds it: see :class:`ganvas.metrics.sets.SetMetric`.
 
-    ``VARIATIONS`` of up to ``MOST_INPUTS`` inputs, spread over the set; means over inputs with their intervals.
-
-    Args:
-        setting: of the evaluation.
-        vary: draws the variations.
-        name: what the figures' names begin with.
-        title: the same for people.
-        what: of what kind the variations are, for people.
+    ``VARIATIONS`` of up to ``MOST_INPUTS`` inputs, spread over the set; means over inputs with their intervals. Twice:
+    ``diversity`` is what the network varies by itself, ``variations`` what a person gets who asks for some. Of a model
+    that takes dabs of colour, :meth:`ganvas.Model.variations` turns hues by dabs; of another the two are the same, told
+    twice so that models can be compared.
     """
 
-    def __init__(self, setting: Setting, vary: Vary, name: str, title: str, what: str) -> None:
-        self._vary = vary
+    def __init__(self, setting: Setting) -> None:
+        self._ways = {
+            "diversity": ("Diversity", "by dropout and noise alone", setting.vary),
+            "variations": ("Variations", "as translate --variations draws them", setting.vary_hues or setting.vary),
+        }
         self._seed = setting.seed
         self._chosen = set(setting.pairs.spread(MOST_INPUTS).tolist())
-        side = min(setting.pairs.targets.shape[2:])
-        self._names = f"{name}_l1", f"{name}_{ms_ssim_name(side)}"
-        scales = "MS-SSIM" if scales_of(side) == 5 else f"MS-SSIM over {scales_of(side)} scales"
-        between = f"between {VARIATIONS} variations of one input {what}, mean over pairs and inputs"
-        self._metrics = (
-            PictureMetric(f"{title}, L1", "higher", 4, f"L1 {between}"),
-            PictureMetric(f"{title}, MS-SSIM", "higher", 3, f"1 - {scales} {between}"),
-        )
+        self._side = min(setting.pairs.targets.shape[2:])
         self._seen = 0
-        self._values: list[tuple[float, float]] = []
+        self._values: dict[Vary, list[tuple[float, float]]] = {
+            vary: [] for _, _, vary in self._ways.values() if vary is not None
+        }
 
     @property
     def metrics(self) -> Mapping[str, PictureMetric]:
         """How each figure is called and read."""
-        return dict(zip(self._names, self._metrics, strict=True))
+        scales = "MS-SSIM" if scales_of(self._side) == 5 else f"MS-SSIM over {scales_of(self._side)} scales"
+        found = {}
+        for name, (title, what, vary) in self._ways.items():
+            if vary is not None:
+                between = f"between {VARIATIONS} variations of one input {what}, mean over pairs and inputs"
+                distance, dissimilarity = self._names(name)
+                found[distance] = PictureMetric(f"{title}, L1", "higher", 4, f"L1 {between}")
+                found[dissimilarity] = PictureMetric(f"{title}, MS-SSIM", "higher", 3, f"1 - {scales} {between}")
+        return found
 
     def update(self, sources: Pixels, drawn: Pixels, true: Pixels, labels: Labels) -> None:
         """Draw and measure the variations of the batch's chosen inputs; sources uint8 (n, Cs, S, S)."""
         for at, (source, label) in enumerate(zip(sources, labels, strict=True)):
             if self._seen + at in self._chosen:
-                variations = self._vary(source, int(label), VARIATIONS)
-                self._values.append(variation_distances(torch.from_numpy(np.array(variations))))
+                for vary, values in self._values.items():
+                    variations = vary(source, int(label), VARIATIONS)
+                    values.append(variation_distances(torch.from_numpy(np.array(variations))))
         self._seen += len(sources)
 
     def figures(self) -> dict[str, Figure]:
         """What the translations score."""
-        values = zip(*self._values, strict=True)
-        return {name: figure_of_mean(found, self._seed) for name, found in zip(self._names, values, strict=True)}
+        return {
+            figure: figure_of_mean(found, self._seed)
+            for name, (_, _, vary) in self._ways.items()
+            if vary is not None
+            for figure, found in zip(self._names(name), zip(*self._values[vary], strict=True), strict=True)
+        }
 
     def reference(self) -> dict[str, Figure]:
         """Empty: there is one true picture of an input."""
         return {}
 
+    def _names(self, way: str) -> tuple[str, str]:
+        return f"{way}_l1", f"{way}_{ms_ssim_name(self._side)}"
+
 
 def diversity_metric(setting: Setting) -> Diversity | None:
-    """What the network varies by itself, or None where it has neither dropout nor noise."""
-    if setting.vary is None:
-        return None
-    return Diversity(setting, setting.vary, "diversity", "Diversity", "by dropout and noise alone")
-
-
-def variations_metric(setting: Setting) -> Diversity | None:
-    """What a person gets who asks for variations, or None where that is nothing.
-
-    Of a model that takes dabs of colour, hues are turned by dabs, as :meth:`ganvas.Model.variations` does; of another
-    one it is what :func:`diversity_metric` measures, told again so that the two can be compared.
-    """
-    vary = setting.vary_hues or setting.vary
-    if vary is None:
-        return None
-    return Diversity(setting, vary, "variations", "Variations", "as translate --variations draws them")
+    """The metric, or None where the model has nothing to vary."""
+    return Diversity(setting) if setting.vary or setting.vary_hues else None

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from ganvas.metrics.diversity import diversity_metric, variations_metric
+from ganvas.metrics.diversity import diversity_metric
 from ganvas.metrics.segmentation import drawn_map_metric
 from ganvas.metrics.sets import Factory
 from ganvas.metrics.sliced_wasserstein import sliced_wasserstein_metric
 
-SET_METRICS: tuple[Factory, ...] = (sliced_wasserstein_metric, diversity_metric, variations_metric, drawn_map_metric)
+SET_METRICS: tuple[Factory, ...] = (sliced_wasserstein_metric, diversity_metric, drawn_map_metric)
