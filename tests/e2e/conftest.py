@@ -21,6 +21,9 @@ if TYPE_CHECKING:  # not everybody has what it imports
 
     from e2e.visiting import Visit
 
+# Its assertions then tell what they found, as those of the tests do.
+pytest.register_assert_rewrite("e2e.visiting")
+
 PAGE = Path(ganvas.__file__).parent / "studio" / "static" / "index.html"
 
 

@@ -148,6 +148,19 @@ def test_every_stop_of_the_keyboard_is_seen(visit: Visit, view: str) -> None:
         assert stops > 8
 
 
+@on_studio
+@pytest.mark.parametrize("view", VIEWS)
+def test_nothing_moves_for_those_who_want_it_so(visit: Visit, view: str) -> None:
+    moving = """() => [...document.querySelectorAll("*")].flatMap((one) =>
+      [null, "::before", "::after"].map((part) => getComputedStyle(one, part))
+        .filter((style) => parseFloat(style.transitionDuration) > 0 || style.animationName !== "none")
+        .map(() => one.outerHTML.slice(0, 200)))"""
+    visit.go(view)
+    assert visit.page.evaluate(moving) != []
+    visit.page.emulate_media(reduced_motion="reduce")
+    assert visit.page.evaluate(moving) == []
+
+
 def test_the_keyboard_keeps_its_place_when_a_hint_or_the_last_step_is_gone(visit: Visit) -> None:
     visit.go("sketch")
     visit.press("h")
