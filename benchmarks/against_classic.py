@@ -8,7 +8,11 @@
 Both train at once, each with half as many threads as there are cores, so that whatever else the machine does meets
 both. Ours ends with its schedule after --images; the classic one, whose rate is constant, is stopped when it has had as
 many seconds. The same command goes on where it was stopped. Then `ganvas evaluate` measures both on the held-out pairs,
-and `ganvas compare` says where a difference on the same pictures may be chance.
+and as in `ganvas compare` a difference on the same pictures is told from chance.
+
+The classic recipes do not average their weights, so that a run's figures depend on the moment at which it was stopped.
+With --looks N a copy of the classic run goes on N - 1 times for at least 100 pictures more and is measured each time:
+its figures are then means over the looks, and its intervals those over looks and pictures.
 """
 
 from __future__ import annotations
@@ -16,18 +20,31 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from scipy import stats
+
 from _contestant import machine, write_json
+from ganvas.data.pairs import open_pairs
+from ganvas.metrics.intervals import LEVEL
+from ganvas.metrics.translation import measure_targets
+from ganvas.report.compare import compare
+from ganvas.report.compared import Row, Score, Values, scored
+from ganvas.report.entries import pair_settings, read_entries
 
 GANVAS = [sys.executable, "-m", "ganvas"]
-LOOK_SECONDS = 0.5
+POLL_SECONDS = 0.5
+TICK_IMAGES = 100
 
 
 def main() -> None:
@@ -40,32 +57,58 @@ def main() -> None:
     parser.add_argument(
         "--set", dest="settings", action="append", default=[], metavar="KEY=VALUE", help="of ours alone"
     )
+    parser.add_argument("--looks", type=int, default=1, help="at classic, each after some more pictures; default: 1")
     parser.add_argument("--runs", type=Path, required=True)
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
     data = ["--data", options.data] if options.data else []
     ours, classic = options.runs / "ours", options.runs / "classic"
     # Short ticks, as the seconds a run has had are known to a tick.
-    common = ["--set", f"data.size={options.size}", "--set", "train.tick_images=100", *data]
+    common = ["--set", f"data.size={options.size}", "--set", f"train.tick_images={TICK_IMAGES}", *data]
     settings = [f"train.total_images={options.images}", *options.settings]
     ours_command = ["train", options.recipe, *common, *(word for setting in settings for word in ("--set", setting))]
-    train_both(ours_command, ours, ["train", f"{options.recipe}-classic", *common], classic)
+    classic_command = ["train", f"{options.recipe}-classic", *common]
+    train_both(ours_command, ours, classic_command, classic)
     judge = ["--segmenter", options.segmenter] if options.segmenter else []
-    measured = {run.name: measure(run, data + judge) for run in (ours, classic)}
+    mine = measure(ours, data + judge)
+    others, values = [], []
+    for look in looked_at(classic, classic_command, options.looks):
+        others.append(measure(look, data + judge))
+        values.append(by_picture(look, options.data or None))
+    compared = on_the_same_pictures(ours, values, options.data or None)
     result = {
         "recipe": options.recipe,
         "size": options.size,
         "settings": options.settings,
         "machine": machine(),
-        "protocol": measured["ours"]["protocol"],
-        "not_surely_behind": undefeated(ours, classic, data),
+        "protocol": mine["protocol"],
+        "not_surely_behind": {
+            name: [run for run, score in zip(("ours", "classic"), scores, strict=True) if score.best]
+            for name, scores in compared.items()
+        },
         "runs": {
-            run.name: {
-                "seconds": last_record(run)["seconds"],
-                "images_seen": measured[run.name]["images_seen"],
-                "metrics": measured[run.name]["metrics"],
-            }
-            for run in (ours, classic)
+            "ours": {
+                "seconds": seconds(ours),
+                "images_seen": mine["images_seen"],
+                "metrics": mine["metrics"],
+            },
+            "classic": {
+                "seconds": seconds(classic),
+                "images_seen": others[0]["images_seen"],
+                "looks": [
+                    {
+                        "images_seen": look["images_seen"],
+                        "metrics": {
+                            name: [metric[key] for key in ("value", "low", "high")]
+                            for name, metric in look["metrics"].items()
+                        },
+                    }
+                    for look in others
+                ],
+                "metrics": over_looks(
+                    [look["metrics"] for look in others], {name: classic for name, (_, classic) in compared.items()}
+                ),
+            },
         },
     }
     print(table(result))
@@ -88,7 +131,7 @@ def train_both(ours_command: list[str], ours: Path, classic_command: list[str], 
         for run, command in commands.items():
             trained[run] = begun([*GANVAS, *command, "--out", str(run)], run)
         while any(process.poll() is None for process in trained.values()):
-            time.sleep(LOOK_SECONDS)
+            time.sleep(POLL_SECONDS)
             for run, process in trained.items():
                 if process.poll() not in (None, 0):
                     sys.exit(f"{run} ended with {process.returncode}; see {run}.log")
@@ -141,17 +184,74 @@ def measure(run: Path, options: list[str]) -> dict[str, Any]:
     return result
 
 
-def undefeated(ours: Path, classic: Path, data: list[str]) -> dict[str, list[str]]:
-    """By metric, which of the two `ganvas compare` holds for the best: both, where their difference may be chance."""
-    with tempfile.TemporaryDirectory() as folder:
-        page = Path(folder, "compared.html")
-        subprocess.run([*GANVAS, "compare", str(ours), str(classic), "--out", str(page), *data], check=True)
-        compared = json.loads(page.with_suffix(".json").read_text("utf-8"))
-    names = ("ours", "classic")
-    return {
-        metric: [name for name, row in zip(names, compared["rows"], strict=True) if row["scores"][metric]["best"]]
-        for metric in compared["metrics"]
-    }
+def looked_at(classic: Path, command: list[str], looks: int) -> Iterator[Path]:
+    """The run, and a copy of it each time that this has seen some more pictures."""
+    yield classic
+    if looks == 1:
+        return
+    with tempfile.TemporaryDirectory(dir=classic.parent) as folder:
+        copy = Path(folder, classic.name)
+        shutil.copytree(classic, copy)
+        for _ in range(looks - 1):
+            train_on(command, copy)
+            yield copy
+
+
+def train_on(command: list[str], run: Path) -> None:
+    """Let a run see at least ``TICK_IMAGES`` pictures more.
+
+    Raises:
+        SystemExit: it failed, or had no more to see.
+    """
+    before = last_record(run)["images"]
+    process = begun([*GANVAS, *command, "--out", str(run)], run)
+    try:
+        while process.poll() is None and last_record(run)["images"] < before + TICK_IMAGES:
+            time.sleep(POLL_SECONDS)
+    finally:
+        if process.poll() is None:
+            process.send_signal(signal.SIGINT)
+        process.wait()
+    if last_record(run)["images"] < before + TICK_IMAGES:
+        sys.exit(f"{run} saw no {TICK_IMAGES} pictures more; see {run}.log")
+
+
+def by_picture(run: Path, data: str | None) -> dict[str, Values]:
+    """A run's values (1, pictures) by metric on the held-out pairs."""
+    return compare([str(run)], data=data, pictures=1).rows[0].values
+
+
+def on_the_same_pictures(
+    ours: Path, looks: Sequence[dict[str, Values]], data: str | None
+) -> dict[str, tuple[Score, Score]]:
+    """By metric the scores of ours and of the looks at classic, whose interval is over looks and pictures."""
+    (entry,) = read_entries([str(ours)], {})
+    settings = pair_settings(entry, data)
+    assert settings is not None
+    mine = Row("ours", (entry,), by_picture(ours, data))
+    classic = replace(mine, values={name: np.concatenate([look[name] for look in looks]) for name in looks[0]})
+    scores, _ = scored([mine, classic], measure_targets(open_pairs(settings, "test")))
+    return {name: (scores[0][name], scores[1][name]) for name in mine.values}
+
+
+def over_looks(looks: Sequence[dict[str, Any]], compared: dict[str, Score]) -> dict[str, Any]:
+    """The mean of each metric over looks, with its interval over looks and pictures where it is ``compared``.
+
+    Of the metrics of whole sets there is the interval of each look, which is over pictures, and Student's over looks:
+    as errors of two causes do, their half widths add up in squares.
+    """
+    found = {}
+    for name, metric in looks[0].items():
+        values, lows, highs = ([look[name][key] for look in looks] for key in ("value", "low", "high"))
+        mean, low, high = float(np.mean(values)), None, None
+        if name in compared:
+            low, high = compared[name].low, compared[name].high
+        elif None not in (*lows, *highs):
+            over = stats.t.ppf((1 + LEVEL) / 2, len(looks) - 1) * stats.sem(values) if len(looks) > 1 else 0.0
+            low = mean - float(np.hypot(over, mean - np.mean(lows)))
+            high = mean + float(np.hypot(over, np.mean(highs) - mean))
+        found[name] = metric | {"value": mean, "low": low, "high": high}
+    return found
 
 
 def table(result: dict[str, Any]) -> str:
@@ -161,7 +261,7 @@ def table(result: dict[str, Any]) -> str:
         f"| {result['size']} pixels | {result['recipe']} | classic | truth | ahead |",
         "|---|---|---|---|---|",
         f"| training, minutes | {ours['seconds'] / 60:.1f} | {classic['seconds'] / 60:.1f} | | |",
-        f"| images seen | {ours['images_seen']:,} | {classic['images_seen']:,} | | |",
+        f"| images seen | {ours['images_seen']:,} | {_images_seen(classic)} | | |",
     ]
     for name, mine in ours["metrics"].items():
         other = classic["metrics"].get(name)
@@ -171,6 +271,11 @@ def table(result: dict[str, Any]) -> str:
         cells = [mine["title"], _cell(mine, mine), _cell(mine, other), _truth(mine), _ahead(mine, other, undefeated)]
         lines.append("| " + " | ".join(cells) + " |")
     return "\n".join(lines)
+
+
+def _images_seen(run: dict[str, Any]) -> str:
+    first, last = run["images_seen"], run.get("looks", [run])[-1]["images_seen"]
+    return f"{first:,}" if first == last else f"{first:,} to {last:,}, {len(run['looks'])} looks"
 
 
 def _cell(metric: dict[str, Any], values: dict[str, Any]) -> str:

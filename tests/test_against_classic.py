@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import json
+import math
 import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from ganvas.config import load_recipe
+from ganvas.report.compared import Score
+from ganvas.training.run import TrainingRun
+from streets import make_streets
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "benchmarks"))
 import against_classic
@@ -20,10 +26,11 @@ signal.signal(signal.SIGINT, lambda *_: asked.append(1))
 *_, until, code, out = (word for word in sys.argv if word != "--out")
 run = pathlib.Path(out)
 run.mkdir(exist_ok=True)
-seconds = 0
+record = run / "stats.jsonl"
+seconds = json.loads(record.read_text().splitlines()[-1])["seconds"] if record.exists() else 0
 while seconds < int(until) and not asked:
     seconds += 1
-    with (run / "stats.jsonl").open("a") as file:
+    with record.open("a") as file:
         file.write(json.dumps({"seconds": seconds, "images": seconds, "total_images": int(until)}) + "\\n")
     time.sleep(0.02)
 time.sleep(0.1)
@@ -35,7 +42,8 @@ sys.exit(130 if asked else int(code))
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(against_classic, "GANVAS", [sys.executable, "-c", TRAINING])
-    monkeypatch.setattr(against_classic, "LOOK_SECONDS", 0.02)
+    monkeypatch.setattr(against_classic, "POLL_SECONDS", 0.02)
+    monkeypatch.setattr(against_classic, "TICK_IMAGES", 5)
 
 
 def train(runs: Path, ours: tuple[int, int], classic: tuple[int, int]) -> None:
@@ -61,6 +69,71 @@ def test_one_that_fails_ends_both_and_is_named(tmp_path: Path, failing: str) -> 
 def test_classic_that_ends_before_it_has_had_as_much_time_is_not_compared(tmp_path: Path) -> None:
     with pytest.raises(SystemExit, match="classic had seen all its images after 3 seconds"):
         train(tmp_path, (20, 0), (3, 0))
+
+
+def test_classic_is_looked_at_again_after_some_more_pictures_and_stays_as_it_was(tmp_path: Path) -> None:
+    train(tmp_path, (10, 0), (10_000, 0))
+    classic = tmp_path / "classic"
+    record = (classic / "stats.jsonl").read_bytes()
+    looks = against_classic.looked_at(classic, ["10000", "0"], 3)
+    seen = [against_classic.last_record(look)["images"] for look in looks]
+    assert seen[1] >= seen[0] + 5
+    assert seen[2] >= seen[1] + 5
+    assert (classic / "stats.jsonl").read_bytes() == record
+    assert {path.name for path in tmp_path.iterdir()} == {"ours", "ours.log", "classic", "classic.log"}
+
+
+def test_a_look_without_more_pictures_is_none(tmp_path: Path) -> None:
+    train(tmp_path, (10, 0), (11, 0))
+    looks = against_classic.looked_at(tmp_path / "classic", ["11", "0"], 2)
+    next(looks)
+    with pytest.raises(SystemExit, match=r"saw no 5 pictures more; see .*classic\.log"):
+        next(looks)
+
+
+def test_looks_are_scored_together_on_the_same_pictures(
+    tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    streets = make_streets(tmp_path_factory.mktemp("streets"))
+    settings = (
+        "data.size=32",
+        f"data.path='{streets}'",
+        "generator.width=4",
+        "discriminator.receptive_field=16",
+        "discriminator.width=4",
+        "train.total_images=8",
+        "train.ema_half_life_images=0",
+    )
+    runs = [tmp_path / name for name in ("a", "b")]
+    for seed, run in enumerate(runs):
+        TrainingRun(load_recipe("labels2street", [*settings, f"train.seed={seed}"]), run, device="cpu").finish()
+    a, b = (against_classic.by_picture(run, None) for run in runs)
+    alone = against_classic.on_the_same_pictures(runs[0], [a], None)
+    assert all(ours.best and classic.best and ours.mean == classic.mean for ours, classic in alone.values())
+    both = against_classic.on_the_same_pictures(runs[0], [a, b], None)
+    for name, (ours, classic) in both.items():
+        assert ours.mean == pytest.approx(a[name].mean())
+        assert classic.mean == pytest.approx((a[name].mean() + b[name].mean()) / 2)
+
+
+def test_figures_of_several_looks_are_means_with_intervals_over_all() -> None:
+    values: dict[str, tuple[tuple[float, float | None, float | None], ...]] = {
+        "of_all": ((1.0, 0.7, 1.2), (2.0, 1.7, 2.2)),
+        "of_each": ((4.0, 3.0, 5.0), (6.0, 5.0, 7.0)),
+        "bare": ((1.0, None, None), (3.0, None, None)),
+    }
+    looks = [{name: metric("lower", *each[at]) for name, each in values.items()} for at in range(2)]
+    compared = {"of_each": Score(5.0, 2.5, 7.5, best=False)}
+    found = {
+        name: (one["value"], one["low"], one["high"])
+        for name, one in against_classic.over_looks(looks, compared).items()
+    }
+    over = 12.706 * 0.5  # Student's t of one degree of freedom, from a printed table, by the standard error
+    assert found["of_all"] == pytest.approx((1.5, 1.5 - math.hypot(over, 0.3), 1.5 + math.hypot(over, 0.2)), rel=1e-4)
+    assert found["of_each"] == (5.0, 2.5, 7.5)
+    assert found["bare"] == (2.0, None, None)
+    alone = against_classic.over_looks(looks[:1], {})["of_all"]
+    assert (alone["value"], alone["low"], alone["high"]) == pytest.approx((1.0, 0.7, 1.2))
 
 
 def metric(better: str, value: float, low: float | None, high: float | None, truth: float = 1.0) -> dict[str, Any]:
