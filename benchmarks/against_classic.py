@@ -45,6 +45,8 @@ from ganvas.report.entries import pair_settings, read_entries
 GANVAS = [sys.executable, "-m", "ganvas"]
 POLL_SECONDS = 0.5
 TICK_IMAGES = 100
+# What the table of the looks shows, where a task has it.
+SWINGING = ("l1", "psnr", "ms_ssim_4", "colour_distance", "chroma", "sliced_wasserstein", "pixel_accuracy", "mean_iou")
 
 
 def main() -> None:
@@ -270,6 +272,20 @@ def table(result: dict[str, Any]) -> str:
         undefeated = result["not_surely_behind"].get(name)
         cells = [mine["title"], _cell(mine, mine), _cell(mine, other), _truth(mine), _ahead(mine, other, undefeated)]
         lines.append("| " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+def looks(result: dict[str, Any]) -> str:
+    """Each look at classic as Markdown, and ours."""
+    ours, classic = (result["runs"][name] for name in ("ours", "classic"))
+    shown = {name: ours["metrics"][name] for name in SWINGING if name in ours["metrics"]}
+    lines = ["| | images seen | " + " | ".join(metric["title"] for metric in shown.values()) + " |"]
+    lines.append("|---" * (len(shown) + 2) + "|")
+    rows = [("classic", look["images_seen"], look["metrics"]) for look in classic["looks"]]
+    rows.append((result["recipe"], ours["images_seen"], {name: [metric["value"]] for name, metric in shown.items()}))
+    for run, seen, values in rows:
+        cells = [f"{values[name][0]:.{metric['decimals']}f}" for name, metric in shown.items()]
+        lines.append("| " + " | ".join([run, f"{seen:,}", *cells]) + " |")
     return "\n".join(lines)
 
 
