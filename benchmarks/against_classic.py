@@ -12,7 +12,8 @@ and as in `ganvas compare` a difference on the same pictures is told from chance
 
 The classic recipes do not average their weights, so that a run's figures depend on the moment at which it was stopped.
 With --looks N a copy of the classic run goes on N - 1 times for at least 100 pictures more and is measured each time:
-its figures are then means over the looks, and its intervals those over looks and pictures.
+its figures are then means over the looks, and intervals are over looks and pictures. What another run of either would
+come to is not in them. Each call takes its looks anew.
 """
 
 from __future__ import annotations
@@ -24,10 +25,8 @@ import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 import time
-from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -36,10 +35,10 @@ from scipy import stats
 
 from _contestant import machine, write_json
 from ganvas.data.pairs import open_pairs
-from ganvas.metrics.intervals import LEVEL
+from ganvas.metrics.intervals import LEVEL, ends, resampled_means
+from ganvas.metrics.pictures import METRICS
 from ganvas.metrics.translation import measure_targets
 from ganvas.report.compare import compare
-from ganvas.report.compared import Row, Score, Values, scored
 from ganvas.report.entries import pair_settings, read_entries
 
 GANVAS = [sys.executable, "-m", "ganvas"]
@@ -63,6 +62,8 @@ def main() -> None:
     parser.add_argument("--runs", type=Path, required=True)
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
+    if options.looks < 1:
+        parser.error(f"--looks: expected a whole number from 1, found {options.looks}")
     data = ["--data", options.data] if options.data else []
     ours, classic = options.runs / "ours", options.runs / "classic"
     # Short ticks, as the seconds a run has had are known to a tick.
@@ -73,30 +74,20 @@ def main() -> None:
     train_both(ours_command, ours, classic_command, classic)
     judge = ["--segmenter", options.segmenter] if options.segmenter else []
     mine = measure(ours, data + judge)
-    others, values = [], []
-    for look in looked_at(classic, classic_command, options.looks):
-        others.append(measure(look, data + judge))
-        values.append(by_picture(look, options.data or None))
-    compared = on_the_same_pictures(ours, values, options.data or None)
+    looks = [measure(look, data + judge) for look in looked_at(classic, classic_command, options.looks)]
+    pictures = over_pictures(ours, classic, options.data or None)
     result = {
         "recipe": options.recipe,
         "size": options.size,
         "settings": options.settings,
         "machine": machine(),
         "protocol": mine["protocol"],
-        "not_surely_behind": {
-            name: [run for run, score in zip(("ours", "classic"), scores, strict=True) if score.best]
-            for name, scores in compared.items()
-        },
+        **verdicts(mine["metrics"], [look["metrics"] for look in looks], pictures),
         "runs": {
-            "ours": {
-                "seconds": seconds(ours),
-                "images_seen": mine["images_seen"],
-                "metrics": mine["metrics"],
-            },
+            "ours": {"seconds": seconds(ours), "images_seen": mine["images_seen"], "metrics": mine["metrics"]},
             "classic": {
                 "seconds": seconds(classic),
-                "images_seen": others[0]["images_seen"],
+                "images_seen": looks[0]["images_seen"],
                 "looks": [
                     {
                         "images_seen": look["images_seen"],
@@ -105,11 +96,9 @@ def main() -> None:
                             for name, metric in look["metrics"].items()
                         },
                     }
-                    for look in others
+                    for look in looks
                 ],
-                "metrics": over_looks(
-                    [look["metrics"] for look in others], {name: classic for name, (_, classic) in compared.items()}
-                ),
+                "metrics": over_looks([look["metrics"] for look in looks]),
             },
         },
     }
@@ -189,14 +178,16 @@ def measure(run: Path, options: list[str]) -> dict[str, Any]:
 def looked_at(classic: Path, command: list[str], looks: int) -> Iterator[Path]:
     """The run, and a copy of it each time that this has seen some more pictures."""
     yield classic
-    if looks == 1:
-        return
-    with tempfile.TemporaryDirectory(dir=classic.parent) as folder:
-        copy = Path(folder, classic.name)
-        shutil.copytree(classic, copy)
-        for _ in range(looks - 1):
+    copy = classic.with_name(f"{classic.name}-going-on")
+    try:
+        for look in range(looks - 1):
+            if look == 0:
+                shutil.rmtree(copy, ignore_errors=True)
+                shutil.copytree(classic, copy)
             train_on(command, copy)
             yield copy
+    finally:
+        shutil.rmtree(copy, ignore_errors=True)
 
 
 def train_on(command: list[str], run: Path) -> None:
@@ -214,46 +205,73 @@ def train_on(command: list[str], run: Path) -> None:
         if process.poll() is None:
             process.send_signal(signal.SIGINT)
         process.wait()
-    if last_record(run)["images"] < before + TICK_IMAGES:
-        sys.exit(f"{run} saw no {TICK_IMAGES} pictures more; see {run}.log")
+    if process.returncode not in (0, 130) or last_record(run)["images"] < before + TICK_IMAGES:
+        sys.exit(f"{run} saw no {TICK_IMAGES} pictures more, or was not saved; see {run}.log")
 
 
-def by_picture(run: Path, data: str | None) -> dict[str, Values]:
-    """A run's values (1, pictures) by metric on the held-out pairs."""
-    return compare([str(run)], data=data, pictures=1).rows[0].values
-
-
-def on_the_same_pictures(
-    ours: Path, looks: Sequence[dict[str, Values]], data: str | None
-) -> dict[str, tuple[Score, Score]]:
-    """By metric the scores of ours and of the looks at classic, whose interval is over looks and pictures."""
+def over_pictures(ours: Path, classic: Path, data: str | None) -> dict[str, tuple[float, float]]:
+    """By metric, the interval over pictures of how much better ours is than classic, on the same held-out pairs."""
+    mine, other = compare([str(ours), str(classic)], data=data, pictures=1).rows
     (entry,) = read_entries([str(ours)], {})
     settings = pair_settings(entry, data)
     assert settings is not None
-    mine = Row("ours", (entry,), by_picture(ours, data))
-    classic = replace(mine, values={name: np.concatenate([look[name] for look in looks]) for name in looks[0]})
-    scores, _ = scored([mine, classic], measure_targets(open_pairs(settings, "test")))
-    return {name: (scores[0][name], scores[1][name]) for name in mine.values}
+    truth = measure_targets(open_pairs(settings, "test"))
+    found = {}
+    for name, values in mine.values.items():
+        aim = resampled_means(truth[name]) if METRICS[name].better == "truth" else 0.0
+        better = [_cost(METRICS[name].better, resampled_means(each), aim) for each in (other.values[name], values)]
+        found[name] = ends(better[0] - better[1])
+    return found
 
 
-def over_looks(looks: Sequence[dict[str, Any]], compared: dict[str, Score]) -> dict[str, Any]:
-    """The mean of each metric over looks, with its interval over looks and pictures where it is ``compared``.
+def verdicts(
+    ours: dict[str, Any], looks: Sequence[dict[str, Any]], pictures: Mapping[str, tuple[float, float]]
+) -> dict[str, dict[str, list[str]]]:
+    """By metric on the same pictures, which of the two is not surely behind: over all looks, and at the first one."""
+    found: dict[str, dict[str, list[str]]] = {"not_surely_behind": {}, "not_surely_behind_at_first": {}}
+    for name, interval in pictures.items():
+        better, truth = ours[name]["better"], (ours[name]["real"] or {"value": 0.0})["value"]
+        mine = _cost(better, ours[name]["value"], truth)
+        ahead = [_cost(better, look[name]["value"], truth) - mine for look in looks]
+        found["not_surely_behind"][name] = undefeated(ahead, interval)
+        found["not_surely_behind_at_first"][name] = undefeated(ahead[:1], interval)
+    return found
 
-    Of the metrics of whole sets there is the interval of each look, which is over pictures, and Student's over looks:
-    as errors of two causes do, their half widths add up in squares.
+
+def undefeated(ahead: Sequence[float], pictures: tuple[float, float]) -> list[str]:
+    """Which of the two is not surely behind.
+
+    Args:
+        ahead: how much better ours is than each look at classic.
+        pictures: the interval over pictures of the first of these.
     """
+    low, high = _over_both(ahead, ahead[0] - pictures[0], pictures[1] - ahead[0])
+    return ["ours"] if low > 0 else ["classic"] if high < 0 else ["ours", "classic"]
+
+
+def over_looks(looks: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """The mean of each metric over looks, with its interval over looks and pictures."""
     found = {}
     for name, metric in looks[0].items():
         values, lows, highs = ([look[name][key] for look in looks] for key in ("value", "low", "high"))
         mean, low, high = float(np.mean(values)), None, None
-        if name in compared:
-            low, high = compared[name].low, compared[name].high
-        elif None not in (*lows, *highs):
-            over = stats.t.ppf((1 + LEVEL) / 2, len(looks) - 1) * stats.sem(values) if len(looks) > 1 else 0.0
-            low = mean - float(np.hypot(over, mean - np.mean(lows)))
-            high = mean + float(np.hypot(over, np.mean(highs) - mean))
+        if None not in (*lows, *highs):
+            low, high = _over_both(values, mean - float(np.mean(lows)), float(np.mean(highs)) - mean)
         found[name] = metric | {"value": mean, "low": low, "high": high}
     return found
+
+
+def _over_both(values: Sequence[float], below: float, above: float) -> tuple[float, float]:
+    """The interval of a mean of looks: half widths over these, by Student, and over pictures add up in squares."""
+    over = stats.t.ppf((1 + LEVEL) / 2, len(values) - 1) * stats.sem(values) if len(values) > 1 else 0.0
+    return float(np.mean(values) - np.hypot(over, below)), float(np.mean(values) + np.hypot(over, above))
+
+
+def _cost(better: str, value: Any, truth: Any) -> Any:
+    """Smaller is better."""
+    if better == "truth":
+        return abs(value - truth)
+    return -value if better == "higher" else value
 
 
 def table(result: dict[str, Any]) -> str:
@@ -262,7 +280,7 @@ def table(result: dict[str, Any]) -> str:
     lines = [
         f"| {result['size']} pixels | {result['recipe']} | classic | truth | ahead |",
         "|---|---|---|---|---|",
-        f"| training, minutes | {ours['seconds'] / 60:.1f} | {classic['seconds'] / 60:.1f} | | |",
+        f"| training, minutes | {ours['seconds'] / 60:.1f} | {_minutes(classic)} | | |",
         f"| images seen | {ours['images_seen']:,} | {_images_seen(classic)} | | |",
     ]
     for name, mine in ours["metrics"].items():
@@ -289,6 +307,10 @@ def looks(result: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
+def _minutes(run: dict[str, Any]) -> str:
+    return f"{run['seconds'] / 60:.1f}" + (" by the first look" if len(run.get("looks", [])) > 1 else "")
+
+
 def _images_seen(run: dict[str, Any]) -> str:
     first, last = run["images_seen"], run.get("looks", [run])[-1]["images_seen"]
     return f"{first:,}" if first == last else f"{first:,} to {last:,}, {len(run['looks'])} looks"
@@ -306,7 +328,7 @@ def _truth(metric: dict[str, Any]) -> str:
 def _ahead(mine: dict[str, Any], other: dict[str, Any], undefeated: list[str] | None = None) -> str:
     """Whose value is better; in brackets where chance may have decided.
 
-    That is where `ganvas compare` found the two ``undefeated``, or, of what it does not measure, where the intervals
+    That is where the two are ``undefeated`` on the same pictures, or, of the metrics of whole sets, where the intervals
     meet. What is better when nearer to the truth is compared by its distance from there, on whichever side it lies.
     """
     if mine["better"] not in ("lower", "higher", "truth"):

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import json
 import math
+import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+import ganvas
 from ganvas.config import load_recipe
-from ganvas.report.compared import Score
 from ganvas.training.run import TrainingRun
 from streets import make_streets
 
@@ -80,18 +81,27 @@ def test_classic_is_looked_at_again_after_some_more_pictures_and_stays_as_it_was
     assert seen[1] >= seen[0] + 5
     assert seen[2] >= seen[1] + 5
     assert (classic / "stats.jsonl").read_bytes() == record
-    assert {path.name for path in tmp_path.iterdir()} == {"ours", "ours.log", "classic", "classic.log"}
+    assert {path.name for path in tmp_path.iterdir() if path.is_dir()} == {"ours", "classic"}
 
 
-def test_a_look_without_more_pictures_is_none(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("until", "code"), [("11", "0"), ("13", "1")])
+def test_a_look_without_more_pictures_or_of_a_run_that_failed_is_none(tmp_path: Path, until: str, code: str) -> None:
     train(tmp_path, (10, 0), (11, 0))
-    looks = against_classic.looked_at(tmp_path / "classic", ["11", "0"], 2)
+    looks = against_classic.looked_at(tmp_path / "classic", [until, code], 2)
     next(looks)
-    with pytest.raises(SystemExit, match=r"saw no 5 pictures more; see .*classic\.log"):
+    with pytest.raises(SystemExit, match=r"saw no 5 pictures more, or was not saved") as found:
         next(looks)
+    assert Path(str(found.value).rpartition("see ")[2]).is_file()
 
 
-def test_looks_are_scored_together_on_the_same_pictures(
+def test_one_look_is_the_least() -> None:
+    command = [sys.executable, against_classic.__file__, "sketch2color", "--runs", "nowhere", "--looks", "0"]
+    found = subprocess.run(command, stderr=subprocess.PIPE, text=True, check=False)
+    assert found.returncode == 2
+    assert "--looks: expected a whole number from 1, found 0" in found.stderr
+
+
+def test_runs_are_held_against_each_other_on_the_same_pictures(
     tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     streets = make_streets(tmp_path_factory.mktemp("streets"))
@@ -102,38 +112,68 @@ def test_looks_are_scored_together_on_the_same_pictures(
         "discriminator.receptive_field=16",
         "discriminator.width=4",
         "train.total_images=8",
-        "train.ema_half_life_images=0",
     )
-    runs = [tmp_path / name for name in ("a", "b")]
-    for seed, run in enumerate(runs):
-        TrainingRun(load_recipe("labels2street", [*settings, f"train.seed={seed}"]), run, device="cpu").finish()
-    a, b = (against_classic.by_picture(run, None) for run in runs)
-    alone = against_classic.on_the_same_pictures(runs[0], [a], None)
-    assert all(ours.best and classic.best and ours.mean == classic.mean for ours, classic in alone.values())
-    both = against_classic.on_the_same_pictures(runs[0], [a, b], None)
-    for name, (ours, classic) in both.items():
-        assert ours.mean == pytest.approx(a[name].mean())
-        assert classic.mean == pytest.approx((a[name].mean() + b[name].mean()) / 2)
+    runs = [tmp_path / name for name in ("ours", "classic")]
+    for run, width in zip(runs, (4, 8), strict=True):
+        recipe = load_recipe("labels2street", [*settings, f"generator.width={width}"])
+        TrainingRun(recipe, run, device="cpu").finish()
+    compared = ganvas.compare(runs, out=tmp_path / "compared.html", pictures=1)
+    found = against_classic.over_pictures(runs[0], runs[1], None)
+    assert found.keys() == compared.rows[0].values.keys()
+    mine, other = (row.values["l1"][0] for row in compared.rows)
+    low, high = found["l1"]
+    assert (other - mine).min() <= low <= (other - mine).mean() <= high <= (other - mine).max()
+    mine, other = (row.values["psnr"][0] for row in compared.rows)  # more is better
+    assert found["psnr"][0] <= (mine - other).mean() <= found["psnr"][1]
+    truth = compared.reference["chroma"].mean
+    mine, other = (abs(row.values["chroma"].mean() - truth) for row in compared.rows)
+    assert found["chroma"][0] <= other - mine <= found["chroma"][1]
 
 
-def test_figures_of_several_looks_are_means_with_intervals_over_all() -> None:
-    values: dict[str, tuple[tuple[float, float | None, float | None], ...]] = {
-        "of_all": ((1.0, 0.7, 1.2), (2.0, 1.7, 2.2)),
-        "of_each": ((4.0, 3.0, 5.0), (6.0, 5.0, 7.0)),
-        "bare": ((1.0, None, None), (3.0, None, None)),
-    }
-    looks = [{name: metric("lower", *each[at]) for name, each in values.items()} for at in range(2)]
-    compared = {"of_each": Score(5.0, 2.5, 7.5, best=False)}
-    found = {
-        name: (one["value"], one["low"], one["high"])
-        for name, one in against_classic.over_looks(looks, compared).items()
-    }
+@pytest.mark.parametrize(
+    ("ahead", "pictures", "left"),
+    [
+        ([2.0], (1.0, 3.0), ["ours"]),
+        ([2.0], (-0.1, 4.1), ["ours", "classic"]),
+        ([-2.0], (-3.0, -1.0), ["classic"]),
+        # Looks that agree leave what pictures tell; those that scatter do not, however narrow that is.
+        ([2.0, 2.0, 2.0], (1.0, 3.0), ["ours"]),
+        ([2.0, -1.0, 5.0], (1.9, 2.1), ["ours", "classic"]),
+        # By the first look alone classic would be ahead.
+        ([-2.0, 2.5, 1.5, 2.0], (-3.0, -1.0), ["ours", "classic"]),
+    ],
+)
+def test_who_is_not_surely_behind_by_looks_and_pictures(
+    ahead: list[float], pictures: tuple[float, float], left: list[str]
+) -> None:
+    assert against_classic.undefeated(ahead, pictures) == left
+
+
+@pytest.mark.parametrize(
+    ("better", "mine", "looks"), [("lower", 1.0, (2.0, 4.0)), ("higher", 5.0, (4.0, 2.0)), ("truth", 1.5, (-0.5, 4.5))]
+)
+def test_the_first_look_alone_may_tell_more_than_all(better: str, mine: float, looks: tuple[float, float]) -> None:
+    ours, *others = ({"it": metric(better, value, None, None)} for value in (mine, *looks))
+    found = against_classic.verdicts(ours, others, {"it": (0.5, 1.5)})
+    assert found["not_surely_behind_at_first"] == {"it": ["ours"]}
+    assert found["not_surely_behind"] == {"it": ["ours", "classic"]}
+
+
+def test_figures_of_several_looks_are_means_with_intervals_over_looks_and_pictures() -> None:
+    looks = [
+        {"it": metric("lower", *each), "bare": metric("lower", each[0], None, None)}
+        for each in ((1.0, 0.7, 1.2), (2.0, 1.7, 2.2))
+    ]
+    found = against_classic.over_looks(looks)
     over = 12.706 * 0.5  # Student's t of one degree of freedom, from a printed table, by the standard error
-    assert found["of_all"] == pytest.approx((1.5, 1.5 - math.hypot(over, 0.3), 1.5 + math.hypot(over, 0.2)), rel=1e-4)
-    assert found["of_each"] == (5.0, 2.5, 7.5)
-    assert found["bare"] == (2.0, None, None)
-    alone = against_classic.over_looks(looks[:1], {})["of_all"]
-    assert (alone["value"], alone["low"], alone["high"]) == pytest.approx((1.0, 0.7, 1.2))
+    ends = (1.5, 1.5 - math.hypot(over, 0.3), 1.5 + math.hypot(over, 0.2))
+    assert told_of(found["it"]) == pytest.approx(ends, rel=1e-4)
+    assert told_of(found["bare"]) == (1.5, None, None)
+    assert told_of(against_classic.over_looks(looks[:1])["it"]) == pytest.approx((1.0, 0.7, 1.2))
+
+
+def told_of(figure: dict[str, Any]) -> tuple[float, float | None, float | None]:
+    return figure["value"], figure["low"], figure["high"]
 
 
 def metric(better: str, value: float, low: float | None, high: float | None, truth: float = 1.0) -> dict[str, Any]:
