@@ -14,7 +14,7 @@ import pytest
 import ganvas
 from ganvas.config import load_recipe
 from ganvas.training.run import TrainingRun
-from streets import make_streets
+from streets import SMALL, make_streets
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "benchmarks"))
 import against_classic
@@ -105,14 +105,7 @@ def test_runs_are_held_against_each_other_on_the_same_pictures(
     tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     streets = make_streets(tmp_path_factory.mktemp("streets"))
-    settings = (
-        "data.size=32",
-        f"data.path='{streets}'",
-        "generator.width=4",
-        "discriminator.receptive_field=16",
-        "discriminator.width=4",
-        "train.total_images=8",
-    )
+    settings = (*SMALL, f"data.path='{streets}'", "train.total_images=8")
     runs = [tmp_path / name for name in ("ours", "classic")]
     for run, width in zip(runs, (4, 8), strict=True):
         recipe = load_recipe("labels2street", [*settings, f"generator.width={width}"])

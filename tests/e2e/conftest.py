@@ -13,7 +13,7 @@ import ganvas
 from ganvas.config import load_recipe
 from ganvas.data.preparation import Preparation
 from ganvas.training.run import TrainingRun
-from streets import make_streets
+from streets import SMALL, make_streets
 from test_translate import make_model
 
 if TYPE_CHECKING:  # not everybody has what it imports
@@ -33,11 +33,8 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("runs")
     streets = make_streets(tmp_path_factory.mktemp("streets"))
     settings = (
-        "data.size=32",
+        *SMALL,
         f"data.path='{streets}'",
-        "generator.width=4",
-        "discriminator.receptive_field=16",
-        "discriminator.width=4",
         "discriminator.scales=1",
         "train.total_images=32",
         "train.batch_size=8",
