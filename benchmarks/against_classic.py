@@ -39,6 +39,7 @@ from ganvas.metrics.intervals import LEVEL, ends, resampled_means
 from ganvas.metrics.pictures import METRICS
 from ganvas.metrics.translation import measure_targets
 from ganvas.report.compare import compare
+from ganvas.report.compared import cost
 from ganvas.report.entries import pair_settings, read_entries
 
 GANVAS = [sys.executable, "-m", "ganvas"]
@@ -74,7 +75,7 @@ def main() -> None:
     train_both(ours_command, ours, classic_command, classic)
     judge = ["--segmenter", options.segmenter] if options.segmenter else []
     mine = measure(ours, data + judge)
-    looks = [measure(look, data + judge) for look in looked_at(classic, classic_command, options.looks)]
+    others = [measure(look, data + judge) for look in looked_at(classic, classic_command, options.looks)]
     pictures = over_pictures(ours, classic, options.data or None)
     result = {
         "recipe": options.recipe,
@@ -82,12 +83,12 @@ def main() -> None:
         "settings": options.settings,
         "machine": machine(),
         "protocol": mine["protocol"],
-        **verdicts(mine["metrics"], [look["metrics"] for look in looks], pictures),
+        **verdicts(mine["metrics"], [look["metrics"] for look in others], pictures),
         "runs": {
             "ours": {"seconds": seconds(ours), "images_seen": mine["images_seen"], "metrics": mine["metrics"]},
             "classic": {
                 "seconds": seconds(classic),
-                "images_seen": looks[0]["images_seen"],
+                "images_seen": others[0]["images_seen"],
                 "looks": [
                     {
                         "images_seen": look["images_seen"],
@@ -96,9 +97,9 @@ def main() -> None:
                             for name, metric in look["metrics"].items()
                         },
                     }
-                    for look in looks
+                    for look in others
                 ],
-                "metrics": over_looks([look["metrics"] for look in looks]),
+                "metrics": over_looks([look["metrics"] for look in others]),
             },
         },
     }
@@ -179,11 +180,11 @@ def looked_at(classic: Path, command: list[str], looks: int) -> Iterator[Path]:
     """The run, and a copy of it each time that this has seen some more pictures."""
     yield classic
     copy = classic.with_name(f"{classic.name}-going-on")
+    shutil.rmtree(copy, ignore_errors=True)
     try:
-        for look in range(looks - 1):
-            if look == 0:
-                shutil.rmtree(copy, ignore_errors=True)
-                shutil.copytree(classic, copy)
+        if looks > 1:
+            shutil.copytree(classic, copy)
+        for _ in range(looks - 1):
             train_on(command, copy)
             yield copy
     finally:
@@ -218,9 +219,10 @@ def over_pictures(ours: Path, classic: Path, data: str | None) -> dict[str, tupl
     truth = measure_targets(open_pairs(settings, "test"))
     found = {}
     for name, values in mine.values.items():
-        aim = resampled_means(truth[name]) if METRICS[name].better == "truth" else 0.0
-        better = [_cost(METRICS[name].better, resampled_means(each), aim) for each in (other.values[name], values)]
-        found[name] = ends(better[0] - better[1])
+        means = [resampled_means(each) for each in (other.values[name], values)]
+        aim = resampled_means(truth[name]) if name in truth else means[0] * 0
+        classics, own = (cost(METRICS[name], each, aim) for each in means)
+        found[name] = ends(classics - own)
     return found
 
 
@@ -230,9 +232,10 @@ def verdicts(
     """By metric on the same pictures, which of the two is not surely behind: over all looks, and at the first one."""
     found: dict[str, dict[str, list[str]]] = {"not_surely_behind": {}, "not_surely_behind_at_first": {}}
     for name, interval in pictures.items():
-        better, truth = ours[name]["better"], (ours[name]["real"] or {"value": 0.0})["value"]
-        mine = _cost(better, ours[name]["value"], truth)
-        ahead = [_cost(better, look[name]["value"], truth) - mine for look in looks]
+        real = ours[name]["real"]
+        aim = real["value"] if real else 0.0
+        mine, *others = (cost(METRICS[name], metrics[name]["value"], aim) for metrics in (ours, *looks))
+        ahead = [other - mine for other in others]
         found["not_surely_behind"][name] = undefeated(ahead, interval)
         found["not_surely_behind_at_first"][name] = undefeated(ahead[:1], interval)
     return found
@@ -265,13 +268,6 @@ def _over_both(values: Sequence[float], below: float, above: float) -> tuple[flo
     """The interval of a mean of looks: half widths over these, by Student, and over pictures add up in squares."""
     over = stats.t.ppf((1 + LEVEL) / 2, len(values) - 1) * stats.sem(values) if len(values) > 1 else 0.0
     return float(np.mean(values) - np.hypot(over, below)), float(np.mean(values) + np.hypot(over, above))
-
-
-def _cost(better: str, value: Any, truth: Any) -> Any:
-    """Smaller is better."""
-    if better == "truth":
-        return abs(value - truth)
-    return -value if better == "higher" else value
 
 
 def table(result: dict[str, Any]) -> str:

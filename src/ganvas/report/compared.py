@@ -138,7 +138,7 @@ def scored(rows: Sequence[Row], truth: Mapping[str, Values]) -> tuple[tuple[dict
             resampled = resampled_means(rows[index].values[name], runs_seed=index)
             means[index] = float(rows[index].values[name].mean())
             aim = (0.0, resampled * 0) if true is None else (float(true.mean()), resampled_means(true))
-            costs[index] = (_cost(metric, means[index], aim[0]), _cost(metric, resampled, aim[1]))
+            costs[index] = (cost(metric, means[index], aim[0]), cost(metric, resampled, aim[1]))
         lowest = min(having, key=lambda index: costs[index][0], default=None)
         for index in having:
             values = rows[index].values[name]
@@ -167,8 +167,8 @@ def recipe_differences(rows: Sequence[Row]) -> dict[str, list[str]]:
     }
 
 
-def _cost(metric: PictureMetric, value: Number, aim: Number) -> Number:
-    """Smaller is better."""
+def cost(metric: PictureMetric, value: Number, aim: Number) -> Number:
+    """``value``, or values, turned so that smaller is better; ``aim`` is that of the true pictures."""
     if metric.better == "truth":
         return abs(value - aim)
     return -value if metric.better == "higher" else value
